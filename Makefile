@@ -1,0 +1,156 @@
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# lkvm: build, test, install
+#
+#   make                 build the lkvm binary (./lkvm, objects in build/)
+#   make O=dir           the same with everything in dir
+#   make ARCH=x86|arm64 CROSS_COMPILE=prefix-
+#   make CC=clang        build with clang
+#   make static          a static binary ($(O)/lkvm-static)
+#   make W=1             more warnings, WERROR=1 makes them errors (CI does)
+#   make C=1             run sparse over each file that is compiled
+#   make SAN=address     AddressSanitizer and UBSan; SAN=thread ThreadSanitizer
+#   make check           the quick part of the tests; tests/check.sh runs all
+#   make check-long      the tests that take hours
+#   make fuzz            the fuzzers, FUZZ_SECONDS=n each (default 600)
+#   make bench           measure, beside a reference
+#   make install         PREFIX=/usr/local DESTDIR=
+#
+# Each folder lists its objects in a file Kbuild: obj-y += file.o
+
+MAKEFLAGS += --no-builtin-rules
+.SUFFIXES:
+.DELETE_ON_ERROR:
+
+VERSION		:= 0.1.0
+
+# ---- where and with what ----------------------------------------------------
+
+HOSTARCH	:= $(shell uname -m)
+ARCH		?= $(HOSTARCH)
+SRCARCH		:= $(patsubst x86_64,x86,$(patsubst aarch64,arm64,$(ARCH)))
+ifeq ($(wildcard arch/$(SRCARCH)/Kbuild),)
+$(error no such architecture: $(ARCH))
+endif
+
+ifneq ($(SAN),)
+O		?= build-$(SAN)
+endif
+O		?= build
+
+CC		= $(CROSS_COMPILE)gcc
+PKG_CONFIG	?= pkg-config
+HOSTCC		?= gcc
+IASL		?= iasl
+SPARSE		?= sparse
+
+V		?= 0
+ifeq ($(V),0)
+Q		:= @
+say		= @printf '  %-7s %s\n' $(1) $(2);
+else
+Q		:=
+say		=
+endif
+
+# ---- flags ------------------------------------------------------------------
+
+WARN		:= -Wall -Wextra -Wformat=2 -Wshadow -Wvla -Wundef		\
+		   -Wstrict-prototypes -Wmissing-prototypes			\
+		   -Wold-style-definition -Wwrite-strings -Wpointer-arith	\
+		   -Wimplicit-fallthrough -Wno-unused-parameter			\
+		   -Wno-missing-field-initializers
+ifneq ($(W),)
+WARN		+= -Wcast-align -Wnull-dereference -Wunused-macros
+endif
+ifneq ($(WERROR),0)
+ifneq ($(CI)$(WERROR),)
+WARN		+= -Werror
+endif
+endif
+
+OPT		?= -O2
+CFLAGS		?= -g
+cflags		:= -std=gnu11 $(OPT) -fno-strict-aliasing -fno-common		\
+		   -fstack-protector-strong -fPIE -pthread			\
+		   -ffunction-sections -fdata-sections				\
+		   -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64				\
+		   -DLKVM_VERSION='"$(VERSION)"' -I. -I$(O)/gen $(WARN)
+ldflags		:= -pie -pthread -Wl,-z,relro,-z,now,-z,noexecstack,--gc-sections
+libs		:= -luring -lfdt -lblkid -ljson-c
+
+ifeq ($(SAN),)
+cflags		+= -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2
+else ifeq ($(SAN),address)
+cflags		+= -fsanitize=address,undefined -fno-sanitize-recover=undefined	\
+		   -fno-omit-frame-pointer
+ldflags		+= -fsanitize=address,undefined
+else ifeq ($(SAN),thread)
+cflags		+= -fsanitize=thread -fno-omit-frame-pointer
+ldflags		+= -fsanitize=thread
+else
+$(error SAN is address or thread)
+endif
+ifneq ($(DEBUG),)
+cflags		+= -DLKVM_DEBUG
+endif
+ifneq ($(SAN),)
+cflags		+= -DLKVM_DEBUG
+endif
+
+# ---- objects ----------------------------------------------------------------
+
+# $(call objects,folder): the objects that the folder's Kbuild lists
+define read_kbuild
+obj-y :=
+include $(1)/Kbuild
+objs-$(1) := $$(addprefix $$(O)/$(1)/,$$(obj-y))
+endef
+
+dirs		:= $(patsubst %/Kbuild,%,$(wildcard vmm/Kbuild vmm/base/Kbuild	\
+			devices/Kbuild devices/*/Kbuild virtio/Kbuild		\
+			migration/Kbuild arch/$(SRCARCH)/Kbuild))
+$(foreach d,$(dirs) vmm/cli,$(eval $(call read_kbuild,$(d))))
+lib_objs	:= $(foreach d,$(dirs),$(objs-$(d)))
+cli_objs	:= $(objs-vmm/cli)
+
+all: $(O)/lkvm
+ifeq ($(O),build)
+	$(Q)ln -sf $(O)/lkvm lkvm
+endif
+
+$(O)/lkvm: $(lib_objs) $(cli_objs)
+	$(call say,LD,$@)$(CC) $(ldflags) $(LDFLAGS) -o $@ $^ $(libs) $(LIBS)
+
+static: $(O)/lkvm-static
+$(O)/lkvm-static: $(lib_objs) $(cli_objs)
+	$(call say,LD,$@)$(CC) $(filter-out -pie,$(ldflags)) -static-pie	\
+		$(LDFLAGS) -o $@ $^ $(libs) $(LIBS)
+
+$(O)/%.o: %.c $(O)/.flags
+	@mkdir -p $(@D)
+ifneq ($(C),)
+	$(call say,CHECK,$<)$(SPARSE) -std=gnu11 -D__CHECKER__			\
+		-Wbitwise -Wcontext -Wno-decl -Wsparse-error			\
+		$(filter -D% -I% -U%,$(cflags)) -Wno-vla -gcc-base-dir		\
+		$$(dirname $$($(CC) -print-libgcc-file-name)) $<
+endif
+	$(call say,CC,$<)$(CC) $(cflags) $(CFLAGS) -MMD -MP -c -o $@ $<
+
+# A changed command line rebuilds everything.
+flags_now	:= $(CC) $(cflags) $(CFLAGS)
+$(O)/.flags: FORCE
+	@mkdir -p $(@D)
+	@printf '%s\n' '$(subst ','\'',$(flags_now))' | cmp -s - $@ ||		\
+		printf '%s\n' '$(subst ','\'',$(flags_now))' > $@
+FORCE:
+
+-include $(wildcard $(O)/*.d $(O)/*/*.d $(O)/*/*/*.d)
+-include arch/$(SRCARCH)/Makefile
+-include Documentation/Makefile
+-include tests/Makefile
+
+clean:
+	$(Q)rm -rf build build-address build-thread lkvm
+
+.PHONY: all static clean FORCE

@@ -38,3 +38,79 @@ key()
 {
 	printf '%s\n' "$@" | sha256sum | cut -c1-16
 }
+
+# as_root COMMAND...: with sudo unless we are root already.
+as_root()
+{
+	if [ "$(id -u)" = 0 ]; then
+		"$@"
+	elif command -v sudo >/dev/null; then
+		sudo -- "$@"
+	else
+		die "neither root nor sudo here; as root, run: $*"
+	fi
+}
+
+# have_lists: whether apt knows any package that it could fetch.
+have_lists()
+{
+	[ -n "$(apt-cache madison linux-source 2>/dev/null)" ]
+}
+
+# apt_state: text that changes whenever apt's lists of packages do.
+apt_state()
+{
+	ls -l --time-style=full-iso /var/lib/apt/lists
+}
+
+apt_update()
+{
+	as_root apt-get update -qq -o DPkg::Lock::Timeout=600 </dev/null
+}
+
+# fetch_debs DIR PACKAGE...: puts the newest version of each package into DIR
+# and prints the paths. What is there already is not fetched again.
+fetch_debs()
+{
+	debs_dir=$1
+	shift
+	mkdir -p "$debs_dir"
+	debs_dir=$(cd "$debs_dir" && pwd)
+	have_lists || apt_update
+	deb_names "$@" || { apt_update && deb_names "$@"; } ||
+		die "cannot find all of the packages: $*"
+	debs_wanted=
+	for deb in $debs; do
+		[ -e "$debs_dir/${deb%%=*}" ] ||
+			debs_wanted="$debs_wanted ${deb#*=}"
+	done
+	# shellcheck disable=SC2086
+	[ -z "$debs_wanted" ] || download_debs $debs_wanted ||
+		{ apt_update && download_debs $debs_wanted; } ||
+		die "cannot fetch:$debs_wanted"
+	for deb in $debs; do
+		echo "$debs_dir/${deb%%=*}"
+	done
+}
+
+# deb_names PACKAGE...: sets debs to FILE=PACKAGE of what apt would fetch.
+deb_names()
+{
+	debs=$(apt-get download --print-uris "$@" 2>/dev/null |
+		awk '{ n = $2; sub(/_.*/, "", n); print $2 "=" n }')
+	[ -n "$debs" ]
+}
+
+# Into a folder of its own first: an interrupted download leaves nothing behind.
+download_debs()
+{
+	debs_temp=$(mktemp -d "$debs_dir/fetch.XXXXXX")
+	if (cd "$debs_temp" && apt-get download -qq "$@" 2>"$debs_temp/log"); then
+		mv "$debs_temp"/*.deb "$debs_dir"/
+		rm -rf "$debs_temp"
+		return 0
+	fi
+	cat "$debs_temp/log" >&2
+	rm -rf "$debs_temp"
+	return 1
+}

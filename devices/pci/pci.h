@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#ifndef LKVM_PCI_H
+#define LKVM_PCI_H
+
+#include "vmm/bus.h"
+#include "vmm/device.h"
+#include "vmm/irq.h"
+
+#define PCI_CONFIG_SIZE		4096
+#define PCI_BARS		6
+
+struct msix;
+struct pci_device;
+struct pci_state;
+
+/**
+ * struct pci_ident - the read-only identity of a function
+ * @vendor: Vendor ID
+ * @device: Device ID
+ * @subsystem_vendor: Subsystem Vendor ID
+ * @subsystem: Subsystem ID
+ * @class: 24-bit class code: base class, sub-class, programming interface
+ * @revision: Revision ID
+ * @intx: the function has an interrupt pin (INTA#)
+ */
+struct pci_ident {
+	u16 vendor;
+	u16 device;
+	u16 subsystem_vendor;
+	u16 subsystem;
+	u32 class;
+	u8 revision;
+	bool intx;
+};
+
+/**
+ * enum pci_bar_flags - what kind of BAR
+ * @PCI_BAR_MMIO32: memory, 32 bit
+ * @PCI_BAR_MMIO64: memory, 64 bit; takes the next BAR's register too
+ * @PCI_BAR_PREFETCH: memory without side effects
+ * @PCI_BAR_PIO: I/O ports
+ */
+enum pci_bar_flags {
+	PCI_BAR_MMIO32		= 0,
+	PCI_BAR_MMIO64		= 1,
+	PCI_BAR_PREFETCH	= 2,
+	PCI_BAR_PIO		= 4,
+};
+
+/**
+ * struct pci_bar - one base address register
+ * @region: on the bus while the function decodes; its base is the address
+ *          that the guest (or at power-on the VMM) has programmed
+ * @size: bytes, a power of two; 0: not there
+ * @flags: see enum pci_bar_flags
+ * @initial: the address that the VMM gives it at power-on
+ */
+struct pci_bar {
+	struct bus_region region;
+	u64 size;
+	u32 flags;
+	u64 initial;
+};
+
+/**
+ * struct pci_ops - what a function hears of its configuration space
+ * @command_changed: the Command register was written: memory decode, bus
+ *                   master (the gate is already set), INTx disable
+ * @bars_moved: a BAR was mapped, moved or unmapped: bus events placed by
+ *              address must follow
+ * @flr: the guest asked for a Function Level Reset; configuration space is
+ *       reset by the caller
+ *
+ * Called on a vCPU thread with the device's lock held. Each may be NULL.
+ */
+struct pci_ops {
+	void (*command_changed)(struct pci_device *pci);
+	void (*bars_moved)(struct pci_device *pci);
+	void (*flr)(struct pci_device *pci);
+};
+
+/**
+ * struct pci_device - the PCI part of a function's run-time struct
+ * @dev: the device; &device.addr is its slot and function
+ * @ops: see struct pci_ops
+ * @ident: its identity
+ * @config: configuration space as the guest reads it
+ * @wmask: bits that the guest may write
+ * @w1c: bits that the guest clears by writing 1
+ * @power_on: @config at power-on
+ * @bars: base address registers
+ * @cap_next: where the next capability goes
+ * @ecap_next: where the next extended capability goes
+ * @ecap_last: the last extended capability, 0 for none
+ * @pcie_cap: offset of the PCI Express capability, 0 for none
+ * @pm_cap: offset of the Power Management capability, 0 for none
+ * @msix: MSI-X, NULL for none
+ * @intx: the wire of INTA#, shared with other functions
+ * @intx_level: what the function wants the wire to be (before INTx Disable)
+ */
+struct pci_device {
+	struct device dev;
+	const struct pci_ops *ops;
+	struct pci_ident ident;
+	u8 config[PCI_CONFIG_SIZE];
+	u8 wmask[PCI_CONFIG_SIZE];
+	u8 w1c[PCI_CONFIG_SIZE];
+	u8 power_on[PCI_CONFIG_SIZE];
+	struct pci_bar bars[PCI_BARS];
+	u32 cap_next;
+	u32 ecap_next;
+	u32 ecap_last;
+	u32 pcie_cap;
+	u32 pm_cap;
+	struct msix *msix;
+	struct irq_line intx;
+	_Atomic bool intx_level;
+};
+
+int pci_device_init(struct pci_device *pci, const struct pci_ident *ident,
+		    const struct pci_ops *ops, struct error *err) __must_check;
+void pci_device_destroy(struct pci_device *pci);
+void pci_device_reset(struct pci_device *pci);
+int pci_capability_add(struct pci_device *pci, u8 id, u32 len, u32 *offset,
+		       struct error *err) __must_check;
+int pci_ecapability_add(struct pci_device *pci, u16 id, u8 version, u32 len,
+			u32 *offset, struct error *err) __must_check;
+int pci_express_add(struct pci_device *pci, struct error *err) __must_check;
+int pci_pm_add(struct pci_device *pci, struct error *err) __must_check;
+int pci_bar_add(struct pci_device *pci, u32 bar, u64 size, u32 flags,
+		const struct bus_ops *ops, void *opaque, struct error *err)
+	__must_check;
+int pci_device_publish(struct pci_device *pci, struct error *err) __must_check;
+
+bool pci_bar_mapped(const struct pci_device *pci, u32 bar);
+bool pci_intx_disabled(const struct pci_device *pci);
+void pci_intx_set(struct pci_device *pci, bool level);
+
+u32 pci_config_read(struct pci_device *pci, u32 offset, u32 len);
+void pci_config_write(struct pci_device *pci, u32 offset, u32 value, u32 len);
+
+void pci_state_save(const struct pci_device *pci, struct pci_state *state);
+int pci_state_check(const struct pci_device *pci,
+		    const struct pci_state *state, struct error *err)
+	__must_check;
+void pci_state_load(struct pci_device *pci, const struct pci_state *state);
+
+#endif /* LKVM_PCI_H */

@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#ifndef LKVM_VM_H
+#define LKVM_VM_H
+
+#include <stdatomic.h>
+
+#include "vmm/base/error.h"
+#include "vmm/base/list.h"
+#include "vmm/base/mutex.h"
+#include "vmm/bus.h"
+#include "vmm/guest_memory.h"
+#include "vmm/iothread.h"
+#include "vmm/irq.h"
+
+struct arch_vm;
+struct console;
+struct device;
+struct vcpu;
+
+#define VM_CPUS_MAX	255
+
+/**
+ * enum vm_phase - what the machine as a whole is doing
+ * @VM_BUILDING: devices are being made; no vCPU thread exists
+ * @VM_PAUSED: vCPUs are parked, devices are quiesced, state is stable
+ * @VM_RUNNING: vCPUs run
+ * @VM_PAUSING: on the way from running to paused
+ * @VM_ENDED: it will not run again; only vm_destroy() is left
+ */
+enum vm_phase {
+	VM_BUILDING,
+	VM_PAUSED,
+	VM_RUNNING,
+	VM_PAUSING,
+	VM_ENDED,
+	VM_PHASES,
+};
+
+/**
+ * enum vm_end - why a guest ended, or asks for an end
+ * @VM_END_NONE: it has not
+ * @VM_END_POWEROFF: it switched itself off
+ * @VM_END_REBOOT: it asked for a reset
+ * @VM_END_PANIC: it told us that its kernel has panicked (pvpanic)
+ * @VM_END_TRIPLE_FAULT: a CPU gave up
+ * @VM_END_KILLED: the user ended it (stop --force, Ctrl-a x, a signal)
+ * @VM_END_DEBUG_EXIT: it wrote to the debug-exit port; see @code
+ * @VM_END_ERROR: the VMM or KVM failed; the reason is in &vm.end_error
+ * @VM_ENDS: how many there are
+ */
+enum vm_end {
+	VM_END_NONE,
+	VM_END_POWEROFF,
+	VM_END_REBOOT,
+	VM_END_PANIC,
+	VM_END_TRIPLE_FAULT,
+	VM_END_KILLED,
+	VM_END_DEBUG_EXIT,
+	VM_END_ERROR,
+	VM_ENDS,
+};
+
+/**
+ * struct vm_config - what the core itself must know to make a machine
+ * @name: the machine's name
+ * @cpus: vCPUs, 1 to VM_CPUS_MAX; 0 makes a machine without KVM and vCPUs,
+ *        for tests that drive devices directly
+ * @memory_bytes: guest RAM, a multiple of the page size
+ * @hugetlbfs: a mounted hugetlbfs that RAM comes from, or NULL
+ * @kvm_path: "/dev/kvm"
+ */
+struct vm_config {
+	const char *name;
+	u32 cpus;
+	u64 memory_bytes;
+	const char *hugetlbfs;
+	const char *kvm_path;
+};
+
+/**
+ * struct vm - a machine
+ * @name: its name; owned
+ * @config: as given; strings belong to @name or to whoever made the machine
+ * @lock: phase and end (LOCK_VM)
+ * @phase: see enum vm_phase
+ * @kvm_fd: /dev/kvm, or -1 on a machine without KVM
+ * @vm_fd: KVM's machine, or -1
+ * @vcpu_mmap_size: bytes of each vCPU's struct kvm_run mapping
+ * @memory: its memory
+ * @mmio: memory-mapped registers
+ * @pio: port I/O registers
+ * @irq: interrupt lines and messages
+ * @loop: the main loop, on the thread that calls vm_run()
+ * @devices: struct device, in order of creation
+ * @vcpus: @cpus_nr of them
+ * @cpus_nr: how many
+ * @arch: what the architecture keeps; owned by it
+ * @end: why it ended
+ * @end_code: VM_END_DEBUG_EXIT: the value written
+ * @end_error: VM_END_ERROR: why
+ * @end_call: posted to @loop when @end was set
+ * @on_event: what vm_run() tells its caller about the machine, or NULL
+ * @on_event_arg: for @on_event
+ * @started_ns: CLOCK_MONOTONIC when it first ran
+ * @console: what the serial port is connected to, or NULL
+ * @power_button: press the ACPI power button; set by the device that has it
+ * @power_device: for @power_button
+ */
+struct vm {
+	char *name;
+	struct vm_config config;
+	struct mutex lock;
+	enum vm_phase phase;
+	int kvm_fd;
+	int vm_fd;
+	size_t vcpu_mmap_size;
+	struct guest_memory memory;
+	struct bus mmio;
+	struct bus pio;
+	struct irq_chip irq;
+	struct iothread loop;
+	struct list devices;
+	struct vcpu *vcpus;
+	u32 cpus_nr;
+	struct arch_vm *arch;
+	_Atomic u32 end;
+	u32 end_code;
+	struct error end_error;
+	struct loop_call end_call;
+	void (*on_event)(struct vm *vm, void *arg);
+	void *on_event_arg;
+	u64 started_ns;
+	struct console *console;
+	void (*power_button)(struct device *dev);
+	struct device *power_device;
+};
+
+int vm_create(const struct vm_config *config, struct vm **out,
+	      struct error *err) __must_check;
+void vm_destroy(struct vm *vm);
+
+int vm_start(struct vm *vm, struct error *err) __must_check;
+enum vm_end vm_run(struct vm *vm);
+int vm_pause(struct vm *vm, struct error *err) __must_check;
+int vm_resume(struct vm *vm, struct error *err) __must_check;
+int vm_reset(struct vm *vm, struct error *err) __must_check;
+enum vm_phase vm_phase_get(struct vm *vm);
+const char *vm_phase_name(enum vm_phase phase);
+const char *vm_end_name(enum vm_end end);
+
+void vm_request_end(struct vm *vm, enum vm_end why, u32 code);
+void vm_request_error(struct vm *vm, const struct error *err);
+
+#endif /* LKVM_VM_H */

@@ -26,6 +26,7 @@ struct vcpu;
  * @VM_RUNNING: vCPUs run
  * @VM_PAUSING: on the way from running to paused
  * @VM_ENDED: it will not run again; only vm_destroy() is left
+ * @VM_PHASES: how many there are
  */
 enum vm_phase {
 	VM_BUILDING,

@@ -12,7 +12,7 @@
 #include "vmm/base/error.h"
 #include "vmm/base/types.h"
 
-struct device_class;
+struct kvm_irq_routing_entry;
 struct state_desc;
 struct vcpu;
 struct vm;
@@ -133,11 +133,20 @@ int arch_vm_save(struct vm *vm, void *state, struct error *err) __must_check;
 int arch_vm_load(struct vm *vm, const void *state, struct error *err)
 	__must_check;
 
+/*
+ * The routing of the interrupt controller's own pins, which has to be given
+ * to KVM again with every change of the message routes. Returns how many of
+ * the @max entries were filled in.
+ */
+u32 arch_irq_routes(struct kvm_irq_routing_entry *entries, u32 max);
+
 /* Text for `lkvm debug --dump`: registers, and code and stack where mapped. */
 int arch_vcpu_dump(struct vcpu *vcpu, char *buf, size_t len,
 		   struct error *err) __must_check;
 /* A non-maskable interrupt, for `lkvm debug --nmi`. */
 int arch_vcpu_nmi(struct vcpu *vcpu, struct error *err) __must_check;
+/* The argument of KVM_CREATE_VM. */
+unsigned long arch_vm_type(int kvm_fd);
 /* Most vCPUs that a machine can have on this host. */
 u32 arch_cpus_max(int kvm_fd);
 /* What the kernel command line needs before the user's own words. */

@@ -79,6 +79,7 @@ struct device_ops {
  * @summary: one line
  * @kind: what carries it
  * @by_default: every machine has one, without being asked
+ * @host: others sit behind it (LOCK_DEVICE_HOST instead of LOCK_DEVICE)
  * @hidden: cannot be asked for on the command line
  * @max: greatest number in one machine
  * @instance_size: bytes of its run-time struct, which starts with its struct
@@ -94,6 +95,7 @@ struct device_class {
 	enum device_kind kind;
 	bool by_default;
 	bool hidden;
+	bool host;
 	u32 max;
 	size_t instance_size;
 	const struct option_table *options;

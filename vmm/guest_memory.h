@@ -23,8 +23,9 @@
  * @fd_offset: where in @fd it begins
  * @slot: KVM memory slot number
  * @readonly: the guest may not write (a ROM); DMA may not either
- * @dirty: one bit a page that the VMM wrote since it was last taken; NULL
- *         while no tracking is on
+ * @dirty: one bit a page that the VMM wrote since it was last taken; made
+ *         when tracking is switched on for the first time, then kept, so that
+ *         a thread that is about to mark a page never sees it freed
  */
 struct memory_block {
 	char name[32];
@@ -35,7 +36,7 @@ struct memory_block {
 	u64 fd_offset;
 	u32 slot;
 	bool readonly;
-	_Atomic u64 *_Atomic dirty;
+	_Atomic u64 *dirty;
 };
 
 /**
@@ -44,6 +45,7 @@ struct memory_block {
  * @vm_fd: KVM's, or -1 for a machine without vCPUs
  * @blocks: sorted by address; fixed once the machine has been built
  * @nr: how many
+ * @tracking: what the VMM writes is marked in &memory_block.dirty
  *
  * The table is written only while the machine is built; all threads may read
  * it without a lock afterwards.
@@ -53,6 +55,7 @@ struct guest_memory {
 	int vm_fd;
 	struct memory_block blocks[MEMORY_BLOCKS_MAX];
 	u32 nr;
+	_Atomic bool tracking;
 };
 
 /**

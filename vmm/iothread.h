@@ -85,6 +85,7 @@ struct io_poller {
  * @ts: what the kernel was given
  * @active: it is in the ring
  * @rearm: set again while the old one is being removed
+ * @cancelled: the one in the ring is not wanted any more
  */
 struct io_timer {
 	struct io_op op;
@@ -93,6 +94,19 @@ struct io_timer {
 	struct __kernel_timespec ts;
 	bool active;
 	bool rearm;
+	bool cancelled;
+};
+
+/**
+ * struct io_result - a completion put aside while another one was waited for
+ * @op: what completed
+ * @res: its result
+ * @flags: its CQE's flags
+ */
+struct io_result {
+	struct io_op *op;
+	s32 res;
+	u32 flags;
 };
 
 /**
@@ -104,15 +118,19 @@ struct io_timer {
  * @stop: leave the loop
  * @lock: protects @calls (LOCK_LOOP)
  * @calls: struct loop_call, first in first out
+ * @calls_nr: how many, for a look without the lock
  * @wake: watches @wake_fd
  * @wake_fd: an eventfd that ends the loop's sleep
  * @sleeping: the loop is, or is about to be, in its sleep: wake it
  * @pollers: struct io_poller; only the loop's thread touches the list
  * @poll_max_ns: how long to look around before a sleep; 0 never
  * @poll_ns: how long at present: adapts between 0 and @poll_max_ns
- * @ready_sem: start-up hand-shake
- * @start_err: why the thread could not start
- * @entries: SQ entries asked for
+ * @busy_until_ns: CLOCK_MONOTONIC until which it looks around before it sleeps
+ * @aside: completions put aside by io_watch_remove() and io_timer_destroy()
+ * @aside_nr: how many
+ * @aside_cap: room in @aside
+ * @loops: rounds of the loop
+ * @sleeps: how often it slept
  *
  * The main loop is one as well, run on the process's first thread by
  * iothread_run().
@@ -125,15 +143,19 @@ struct iothread {
 	_Atomic bool stop;
 	struct mutex lock;
 	struct list calls;
+	_Atomic u32 calls_nr;
 	struct io_watch wake;
 	int wake_fd;
 	_Atomic bool sleeping;
 	struct list pollers;
 	u64 poll_max_ns;
 	u64 poll_ns;
-	void *ready_sem;
-	struct error start_err;
-	u32 entries;
+	u64 busy_until_ns;
+	struct io_result *aside;
+	u32 aside_nr;
+	u32 aside_cap;
+	_Atomic u64 loops;
+	_Atomic u64 sleeps;
 };
 
 int iothread_init(struct iothread *t, const char *name, u32 entries,
@@ -148,6 +170,7 @@ bool iothread_is_current(const struct iothread *t);
 
 struct io_uring_sqe *iothread_sqe(struct iothread *t, struct io_op *op);
 void iothread_submit(struct iothread *t);
+void iothread_wake(struct iothread *t);
 
 void loop_call_init(struct loop_call *call, void (*fn)(struct loop_call *));
 void iothread_post(struct iothread *t, struct loop_call *call);
@@ -166,5 +189,6 @@ void io_timer_init(struct io_timer *timer, struct iothread *t,
 		   void (*fn)(struct io_timer *timer));
 void io_timer_set(struct io_timer *timer, u64 ns);
 void io_timer_cancel(struct io_timer *timer);
+void io_timer_destroy(struct io_timer *timer);
 
 #endif /* LKVM_IOTHREAD_H */

@@ -10,6 +10,8 @@
 
 #define IRQ_LINES_MAX		64	/* GSIs of the interrupt controller */
 #define IRQ_ROUTES_MAX		4096	/* KVM's limit on routing entries */
+#define IRQ_PIN_ROUTES_MAX	128	/* entries for the controller's pins */
+#define IRQ_NO_DEVID		UINT32_MAX
 
 /**
  * struct irq_chip - interrupt routing of one machine
@@ -18,8 +20,8 @@
  *         test reads them
  * @lines_nr: GSIs below this are lines of the interrupt controller
  * @asserted: per GSI, how many &struct irq_line hold it high
- * @routes: GSI to MSI route, NULL when free; index 0 is GSI @lines_nr
- * @routes_nr: capacity in use of @routes
+ * @routes: message routes, NULL when free; index 0 is GSI IRQ_LINES_MAX
+ * @routes_nr: size of @routes
  */
 struct irq_chip {
 	struct mutex lock;

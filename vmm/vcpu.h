@@ -3,8 +3,6 @@
 #define LKVM_VCPU_H
 
 #include <pthread.h>
-#include <semaphore.h>
-#include <signal.h>
 #include <stdatomic.h>
 
 #include "vmm/base/error.h"
@@ -38,10 +36,12 @@ struct vcpu_stats {
  * @run: shared with KVM
  * @thread: the thread
  * @started: it exists
+ * @ran: KVM_RUN was called, so an I/O exit may wait to be finished
  * @want_pause: park at the next chance
  * @want_exit: end the thread at the next chance
- * @parked: posted by the thread when it has parked
- * @go: posted to let it run on
+ * @lock: protects @parked (LOCK_LEAF)
+ * @changed: @parked, @want_pause or @want_exit changed
+ * @parked: the thread is outside KVM_RUN with no exit half done
  * @stats: counters
  * @arch: what the architecture keeps; owned by it
  */
@@ -52,10 +52,12 @@ struct vcpu {
 	struct kvm_run *run;
 	pthread_t thread;
 	bool started;
+	bool ran;
 	_Atomic bool want_pause;
 	_Atomic bool want_exit;
-	sem_t parked;
-	sem_t go;
+	pthread_mutex_t lock;
+	pthread_cond_t changed;
+	bool parked;
 	struct vcpu_stats stats;
 	struct arch_vcpu *arch;
 };
@@ -63,10 +65,10 @@ struct vcpu {
 int vcpu_create(struct vm *vm, struct vcpu *vcpu, u32 index,
 		struct error *err) __must_check;
 void vcpu_destroy(struct vcpu *vcpu);
+int vcpu_signals_init(struct error *err) __must_check;
 int vcpu_start(struct vcpu *vcpu, struct error *err) __must_check;
 void vcpu_request_pause(struct vcpu *vcpu);
 void vcpu_wait_parked(struct vcpu *vcpu);
 void vcpu_unpark(struct vcpu *vcpu);
-void vcpu_kick(struct vcpu *vcpu);
 
 #endif /* LKVM_VCPU_H */

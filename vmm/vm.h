@@ -96,12 +96,13 @@ struct vm_config {
  * @vcpus: @cpus_nr of them
  * @cpus_nr: how many
  * @arch: what the architecture keeps; owned by it
+ * @end_lock: protects @end_code and @end_error (LOCK_LEAF)
  * @end: why it ended
  * @end_code: VM_END_DEBUG_EXIT: the value written
  * @end_error: VM_END_ERROR: why
  * @end_call: posted to @loop when @end was set
- * @on_event: what vm_run() tells its caller about the machine, or NULL
- * @on_event_arg: for @on_event
+ * @on_phase: told of each change of @phase, on the main loop; or NULL
+ * @on_phase_arg: for @on_phase
  * @started_ns: CLOCK_MONOTONIC when it first ran
  * @console: what the serial port is connected to, or NULL
  * @power_button: press the ACPI power button; set by the device that has it
@@ -124,12 +125,13 @@ struct vm {
 	struct vcpu *vcpus;
 	u32 cpus_nr;
 	struct arch_vm *arch;
+	struct mutex end_lock;
 	_Atomic u32 end;
 	u32 end_code;
 	struct error end_error;
 	struct loop_call end_call;
-	void (*on_event)(struct vm *vm, void *arg);
-	void *on_event_arg;
+	void (*on_phase)(struct vm *vm, void *arg);
+	void *on_phase_arg;
 	u64 started_ns;
 	struct console *console;
 	void (*power_button)(struct device *dev);

@@ -15,9 +15,9 @@
 	__typeof__(b) __b = (b);					\
 	__a < __b ? __a : __b; })
 #define max_of(a, b) __extension__({					\
-	__typeof__(a) __a = (a);					\
-	__typeof__(b) __b = (b);					\
-	__a > __b ? __a : __b; })
+	__typeof__(a) __c = (a);					\
+	__typeof__(b) __d = (b);					\
+	__c > __d ? __c : __d; })
 
 /* True when [offset, offset + len) lies within [0, size). Nothing wraps. */
 static inline bool range_fits(u64 offset, u64 len, u64 size)

@@ -9,6 +9,7 @@
 #include "vmm/iothread.h"
 
 struct block;
+struct block_lane;
 
 /**
  * enum block_cache - who caches
@@ -28,7 +29,8 @@ enum block_cache {
  * @readonly: never write; a shared instead of an exclusive lock
  * @cache: see enum block_cache
  * @discard: pass discards on; otherwise they succeed and do nothing
- * @no_lock: somebody else holds the lock for us
+ * @no_lock: do not lock now: block_lock() comes later, or somebody else holds
+ *           the lock for us
  */
 struct block_config {
 	const char *path;
@@ -40,13 +42,14 @@ struct block_config {
 
 /**
  * struct block_info - what an open disk is
- * @size: bytes
- * @logical_block_size: smallest unit of direct I/O, bytes
+ * @size: bytes, a multiple of @logical_block_size
+ * @logical_block_size: unit of every position and length, bytes; 512 to 65536
  * @physical_block_size: preferred alignment, bytes
  * @discard_granularity: bytes, 0 when discards do nothing
  * @readonly: writes fail with -EROFS
  * @zero_after_discard: discarded ranges read as zeros
  * @is_device: a block device, not a file
+ * @direct: the host's page cache is not used
  */
 struct block_info {
 	u64 size;
@@ -56,6 +59,7 @@ struct block_info {
 	bool readonly;
 	bool zero_after_discard;
 	bool is_device;
+	bool direct;
 };
 
 /**
@@ -69,34 +73,72 @@ enum block_flags {
 };
 
 /**
+ * enum block_kind - what a request does
+ * @BLOCK_READ: disk to memory
+ * @BLOCK_WRITE: memory to disk
+ * @BLOCK_FLUSH: every write that has completed goes to stable storage
+ * @BLOCK_WRITE_ZEROES: a range reads as zeros afterwards
+ * @BLOCK_DISCARD: the contents of a range do not matter any more
+ */
+enum block_kind {
+	BLOCK_READ,
+	BLOCK_WRITE,
+	BLOCK_FLUSH,
+	BLOCK_WRITE_ZEROES,
+	BLOCK_DISCARD,
+};
+
+/**
  * struct block_req - one request to a disk, embedded in the device's request
  * @op: in the ring
- * @done: called on the loop's thread, exactly once: 0 when every byte was
+ * @done: set by the device: called on the loop's thread, exactly once, never
+ *        from within the call that made the request: 0 when every byte was
  *        moved, else a negative errno
- * @blk: the disk
- * @loop: the loop that works on it
+ * @lane: the disk and the loop that works on it
  * @iov: what is left of the vectors (short transfers are continued)
  * @iov_nr: how many
+ * @kind: enum block_kind
+ * @flags: see enum block_flags
+ * @step: which operation of a longer request is in the ring
+ * @retries: how often the same operation was tried without progress
+ * @cancelled: block_cancel() was called: do not begin anything new
+ * @cancel_busy: @cancel is in the ring, so the request must stay
+ * @finished: all is done but for @cancel_busy; @res holds the result
+ * @res: result on its way to @done
  * @offset: what is left: position, bytes
  * @left: what is left: bytes
- * @kind: what it does
- * @flags: see enum block_flags
  * @bounce: an aligned copy, when a vector does not suit O_DIRECT
+ * @chunk: bytes that @bounce holds
+ * @one: what is left of @bounce, or a vector of zeros
+ * @call: its link is in a list of the lane or the worker while no @op is in the
+ *        ring; brings the worker's result to the loop
+ * @cancel: the operation that cancels @op
  *
- * The vectors must stay until @done; they may be changed by the block layer.
+ * The device sets @done and may read @lane; everything else is the block
+ * layer's. The vectors must stay until @done is called; the block layer
+ * changes them.
  */
 struct block_req {
 	struct io_op op;
 	void (*done)(struct block_req *req, int res);
-	struct block *blk;
-	struct iothread *loop;
+	struct block_lane *lane;
 	struct iovec *iov;
 	u32 iov_nr;
+	u8 kind;
+	u8 flags;
+	u8 step;
+	u8 retries;
+	bool cancelled;
+	bool cancel_busy;
+	bool finished;
+	int res;
 	u64 offset;
 	u64 left;
-	u32 kind;
-	u32 flags;
 	void *bounce;
+	u32 chunk;
+	struct iovec one;
+	struct loop_call call;
+	struct io_op cancel;
 };
 
 int block_open(const struct block_config *config, struct block **out,
@@ -104,6 +146,12 @@ int block_open(const struct block_config *config, struct block **out,
 void block_close(struct block *blk);
 const struct block_info *block_info(const struct block *blk);
 const char *block_path(const struct block *blk);
+int block_check_block_size(const struct block *blk, u32 bytes,
+			   struct error *err) __must_check;
+u32 block_in_flight(const struct block *blk);
+
+int block_lock(struct block *blk, struct error *err) __must_check;
+void block_unlock(struct block *blk);
 
 void block_read(struct block *blk, struct iothread *t, struct block_req *req,
 		struct iovec *iov, u32 iov_nr, u64 offset);

@@ -142,7 +142,6 @@ enum nvme_len_rule {
 /**
  * struct nvme_cmd - one command; a table of them is the whole dispatch
  * @name: for traces and Documentation
- * @opcode: see nvme_spec.h
  * @dir: see enum nvme_dir
  * @nsid: see enum nvme_nsid_rule
  * @len: see enum nvme_len_rule
@@ -150,11 +149,11 @@ enum nvme_len_rule {
  * @writes: refused on a write-protected namespace
  * @run: executes it: a status, or NVME_REQ_PENDING
  *
- * The tables are nvme_admin_cmds[] (admin.c) and nvme_io_cmds[] (cmd.c).
+ * The tables are nvme_admin_cmds[] (admin.c) and nvme_io_cmds[] (cmd.c), both
+ * indexed by opcode; a row without @run is a command that is not there.
  */
 struct nvme_cmd {
 	const char *name;
-	u8 opcode;
 	u8 dir;
 	u8 nsid;
 	u8 len;
@@ -568,7 +567,7 @@ struct nvme_aer {
 struct nvme_error_log {
 	struct mutex lock;
 	u64 count;
-	struct nvme_error_log_entry entries[NVME_ERRORS_MAX];
+	struct nvme_log_error entries[NVME_ERRORS_MAX];
 };
 
 /**

@@ -1,0 +1,131 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# nested.sh [-t] [-m MIB] [-o DIR] [-l LOG] STAGE COMMAND - runs in a machine
+# with hardware virtualization, on a machine that has none
+#
+# QEMU emulates an AMD processor with SVM and boots Debian's cloud kernel with
+# its kvm-amd modules. There, the shell command runs as root with the contents
+# of the folder STAGE as its working folder /work, and with /dev/kvm. Its output
+# and its errors come out of this script's, apart from each other, and its exit
+# code is this script's.
+#
+#   -t      the user's terminal is the command's
+#   -m      memory of the outer machine (default 2048)
+#   -o DIR  what the command leaves in /out is put into DIR
+#   -l LOG  the outer kernel's messages go there, for when things go wrong
+#
+# Exit code 125: the outer machine itself did not get to the end.
+#
+# The folder STAGE is used up: the outer machine's root is made in it.
+
+set -eu
+cd "$(dirname "$0")/../.."
+. tests/lib/common.sh
+PATH=$PATH:/usr/sbin:/sbin
+
+interactive=
+memory=2048
+out=
+log=
+while getopts tm:o:l: opt; do
+	case $opt in
+	t) interactive=1 ;;
+	m) memory=$OPTARG ;;
+	o) out=$OPTARG ;;
+	l) log=$OPTARG ;;
+	*) exit 2 ;;
+	esac
+done
+shift $((OPTIND - 1))
+stage=$1
+command=$2
+
+# add_modules DIR NAME: the module and before it what it depends on.
+add_modules()
+{
+	[ ! -e "$1/$2.ko" ] || return 0
+	file=$(find "$kernel/modules" -name "$2.ko" | head -n 1)
+	[ -n "$file" ] || die "the kernel has no module $2"
+	cp "$file" "$1/"
+	for dependency in $(grep -ao 'depends=[a-z0-9_,-]*' "$1/$2.ko" |
+		cut -d= -f2 | tr ',_' ' -'); do
+		add_modules "$1" "$dependency"
+	done
+	echo "$2" >>"$1/order"
+}
+
+# make_root DIR: everything around /work.
+make_root()
+{
+	for dir in dev proc sys tmp run root out bin sbin usr/bin usr/sbin \
+		modules; do
+		mkdir -p "$1/$dir"
+	done
+	debugfs -R "dump /bin/busybox $1/bin/busybox" \
+		"$(sh tests/system/rootfs.sh)" 2>/dev/null
+	chmod 755 "$1/bin/busybox"
+	"$1/bin/busybox" --list-full | while read -r applet; do
+		[ -e "$1/$applet" ] || ln -s /bin/busybox "$1/$applet"
+	done
+	rm -f "$1/sbin/init"
+	cp tests/system/outer/init "$1/sbin/init"
+	chmod 755 "$1/sbin/init"
+	add_modules "$1/modules" kvm-amd
+	printf '%s\n' "$command" >"$1/command"
+	if [ -n "$interactive" ]; then
+		echo "${TERM:-linux}" "$(stty size)" >"$1/interactive"
+	fi
+}
+
+# The programs of the stage want their libraries where they were found.
+move_libraries()
+{
+	if [ -d "$1/work/.libraries" ]; then
+		cp -a "$1/work/.libraries/." "$1/"
+		rm -rf "$1/work/.libraries"
+	fi
+}
+
+kernel=$(sh tests/system/kernel.sh)
+temp=$(mktemp -d "${TMPDIR:-/tmp}/lkvm-outer.XXXXXX")
+trap 'rm -rf "$temp"' EXIT
+trap 'exit 130' INT TERM HUP
+
+mkdir "$temp/root"
+mv "$stage" "$temp/root/work"
+make_root "$temp/root"
+move_libraries "$temp/root"
+size=$(($(du -sm "$temp/root" | cut -f1) * 5 / 4 + 2048))
+truncate -s "${size}M" "$temp/disk"
+mke2fs -q -F -t ext4 -m 0 -d "$temp/root" \
+	-E lazy_itable_init=0,lazy_journal_init=1,root_owner=0:0 "$temp/disk"
+rm -rf "$temp/root"
+
+: "${log:=$temp/log}"
+if [ -z "$interactive" ]; then
+	exec </dev/null
+fi
+qemu-system-x86_64 -accel tcg,thread=multi -cpu EPYC,+svm,+npt -smp 2 \
+	-m "$memory" -display none -vga none -nodefaults -no-reboot \
+	-kernel "$kernel/vmlinuz" -append "console=ttyS0 panic=-1 quiet \
+		mitigations=off no_timer_check root=/dev/nvme0n1 rw" \
+	-drive "if=none,id=disk,file=$temp/disk,format=raw,cache=unsafe" \
+	-device nvme,drive=disk,serial=outer \
+	-serial "file:$log" \
+	-chardev stdio,id=output,signal=off -serial chardev:output \
+	-chardev file,id=errors,path=/dev/fd/9,append=on \
+	-serial chardev:errors 9>&2 2>"$temp/qemu" || cat "$temp/qemu" >&2
+
+code=$(debugfs -R 'cat /out/code' "$temp/disk" 2>/dev/null)
+if [ -n "$out" ]; then
+	mkdir -p "$out"
+	debugfs -R "rdump /out $temp" "$temp/disk" >/dev/null 2>&1
+	cp -r "$temp/out/." "$out/"
+fi
+if [ -z "$code" ]; then
+	tail -n 20 "$log" >&2
+	echo "${0##*/}: the outer machine did not get to the end" >&2
+	exit 125
+fi
+exit "$code"

@@ -1,0 +1,20 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# shellcheck shell=sh
+#
+# stage.sh - to fill the working folder of the outer machine; to be sourced
+
+# stage_program STAGE FILE: the program as STAGE/NAME, with its libraries.
+stage_program()
+{
+	cp -L "$2" "$1/"
+	for library in $(ldd "$2" 2>/dev/null | grep -o '/[^ ]*'); do
+		mkdir -p "$1/.libraries/$(dirname "$library")"
+		cp -L "$library" "$1/.libraries/$library"
+	done
+}
+
+# stage_copy STAGE FILE NAME: any file, holes stay holes.
+stage_copy()
+{
+	cp --sparse=always "$2" "$1/$3"
+}

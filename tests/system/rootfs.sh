@@ -116,7 +116,7 @@ copy_own_files()
 	ln -sf /proc/mounts "$1/etc/mtab"
 	echo 'root:x:0:0:root:/root:/bin/sh' >"$1/etc/passwd"
 	echo 'root:x:0:' >"$1/etc/group"
-	cp tests/system/guest/* "$1/tests/"
+	cp tests/system/guest/* tests/lib/tap.sh "$1/tests/"
 	rm -f "$1/sbin/init"
 	mv "$1/tests/init" "$1/sbin/init"
 	chmod 755 "$1/sbin/init"
@@ -148,7 +148,7 @@ if [ ! -e "$answer" ] || ! stat $(cat "$answer") >/dev/null 2>&1; then
 fi
 debs=$(cat "$answer")
 image=$LKVM_CACHE/rootfs-$(key "$debs" "$kernel" "$programs" "$modules" \
-	"$(cat tests/system/rootfs.sh tests/system/guest/*)").img
+	"$(cat tests/system/rootfs.sh tests/lib/tap.sh tests/system/guest/*)").img
 if [ ! -e "$image" ]; then
 	temp=$(mktemp -d "$LKVM_CACHE/rootfs.XXXXXX")
 	trap 'rm -rf "$temp"' EXIT

@@ -1,0 +1,28 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# shellcheck shell=dash disable=SC2154
+#
+# dmesg.sh - the kernel had nothing to complain about
+
+# complaints: the lines of standard input that tell of something wrong.
+complaints()
+{
+	grep -E -e 'nvme.*(timeout|timed out|abort|not ready|removing|failed)' \
+		-e 'nvme.*(I/O Error|I/O error|IO error|bogus|invalid|quirk)' \
+		-e 'I/O error|EXT4-fs (error|warning)|nobody cared' \
+		-e 'BUG:|WARNING:|Call Trace|Oops|soft lockup|rcu.*stall' \
+		-e 'ACPI (Error|BIOS Error|Warning)|Firmware Bug'
+}
+
+# The filter itself: it sees each of these.
+same "complaints are found" "$(complaints <<'END' | wc -l
+[    3.1] nvme nvme0: I/O 5 QID 1 timeout, aborting
+[    3.1] blk_update_request: I/O error, dev nvme0n1, sector 0
+[    3.1] irq 24: nobody cared (try booting with the "irqpoll" option)
+[    3.1] nvme nvme0: Ignoring bogus Namespace Identifiers
+[    3.1] EXT4-fs error (device nvme0n1): ext4_lookup: deleted inode
+[    3.1] nvme nvme0: 1/0/0 default/read/poll queues
+END
+)" 5
+dmesg >/run/dmesg
+check "dmesg has the whole boot" grep -q 'Linux version' /run/dmesg
+same "dmesg has no complaints" "$(complaints </run/dmesg)" ""

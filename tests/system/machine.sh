@@ -1,0 +1,125 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# shellcheck shell=sh
+#
+# machine.sh - to start guests and see what becomes of them; to be sourced
+#
+# The tests that source it run in a folder with lkvm, vmlinuz and root.img: on
+# the machine itself, or in the emulated outer machine, where busybox has to do
+# for all tools.
+
+# Up to this many seconds for anything that a guest does as a whole.
+machine_limit=${MACHINE_LIMIT:-400}
+machine_mark=@@$(head -c 8 /dev/urandom | od -An -tx1 | tr -d ' ')
+machine_params='quiet loglevel=1 panic=-1 no_timer_check iomem=relaxed'
+
+# new_disk FILE: a fresh root disk.
+new_disk()
+{
+	rm -f "$1"
+	cp root.img "$1"
+}
+
+# machine_start NAME OPTION...: starts a machine in the background. It reads its
+# console from the fifo NAME.in, and writes it to NAME.log.
+machine_start()
+{
+	machine=$1
+	shift
+	rm -f "$machine.in" "$machine.log"
+	mkfifo "$machine.in"
+	timeout "$machine_limit" ./lkvm run --name "$machine" -k vmlinuz -m 256 "$@" \
+		<"$machine.in" >"$machine.log" 2>"$machine.err" &
+	machine_pid=$!
+	# Held open, or the console would see the end of its input.
+	exec 8>"$machine.in"
+}
+
+# machine_exec COMMAND: the kernel parameters that make the guest run it.
+machine_exec()
+{
+	echo "$machine_params lkvm.mark=$machine_mark" \
+		"lkvm.exec=$(printf '%s' "$1" | base64 | tr -d '\n')"
+}
+
+# machine_says TEXT: waits until the console has it.
+machine_says()
+{
+	waited=0
+	alive=1
+	until grep -q -e "$1" "$machine.log"; do
+		if [ -z "$alive" ] || [ "$waited" -gt "$machine_limit" ]; then
+			machine_trouble "did not say \"$1\""
+			return 1
+		fi
+		sleep 1
+		waited=$((waited + 1))
+		# One look more after its end.
+		machine_runs || alive=
+	done
+}
+
+# machine_runs: whether it has not ended; one that nobody waited for has.
+machine_runs()
+{
+	grep -q '^State:[^Z]*$' "/proc/$machine_pid/status" 2>/dev/null
+}
+
+# machine_wait: waits for its end. Its exit code is in machine_code, 124 if it
+# did not end in time.
+machine_wait()
+{
+	wait "$machine_pid"
+	# For the script that sources this one.
+	# shellcheck disable=SC2034
+	machine_code=$?
+	exec 8>&-
+}
+
+# machine_trouble WHY: what is known of a machine that did not do as told.
+machine_trouble()
+{
+	echo "# $machine: $1"
+	sed 's/^/# stderr: /' "$machine.err"
+	tail -n 30 "$machine.log" | tr -d '\r' | sed 's/^/# console: /'
+}
+
+# guest_output: what the command in the guest printed.
+guest_output()
+{
+	tr -d '\r' <"$machine.log" |
+		sed "1,/$machine_mark begin\$/d; /^$machine_mark end/,\$d"
+}
+
+# guest_code: the exit code of the command in the guest, or nothing.
+guest_code()
+{
+	tr -d '\r' <"$machine.log" |
+		sed -n "s/^$machine_mark end \([0-9]*\)\$/\1/p"
+}
+
+# guest_tests TITLE: takes over the results of tests that ran in the guest.
+guest_tests()
+{
+	guest_output >"$machine.tap"
+	while read -r line; do
+		case $line in
+		"ok "*)
+			tap_result ok "$1: ${line#* - }"
+			;;
+		"not ok "*)
+			tap_failed=$((tap_failed + 1))
+			tap_result "not ok" "$1: ${line#* - }"
+			;;
+		1..*)
+			guest_plan=${line#1..}
+			;;
+		*)
+			echo "$line"
+			;;
+		esac
+	done <"$machine.tap"
+	same "$1: as many results as planned" \
+		"$(grep -c '^ok \|^not ok ' "$machine.tap")" \
+		"${guest_plan:-a plan}"
+	[ -n "$(guest_code)" ] || machine_trouble "the tests did not end"
+}

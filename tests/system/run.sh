@@ -1,0 +1,66 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# run.sh [-l LKVM] [-s SUMMARY] [TEST...] - the system tests
+#
+# Runs tests/system/test-*.sh, or those that are named, with a stock Debian
+# kernel. They run on this machine if its processor can run it, else in the
+# emulated outer machine (nested.sh); it says which. The tests print TAP;
+# SUMMARY is as run-tap.sh writes it.
+
+set -eu
+cd "$(dirname "$0")/../.."
+. tests/lib/common.sh
+. tests/system/stage.sh
+
+lkvm=${O:-build}/lkvm
+summary=
+while getopts l:s: opt; do
+	case $opt in
+	l) lkvm=$OPTARG ;;
+	s) summary=$OPTARG ;;
+	*) exit 2 ;;
+	esac
+done
+shift $((OPTIND - 1))
+[ $# -gt 0 ] || set -- tests/system/test-*.sh
+[ -x "$lkvm" ] || die "no $lkvm: run make"
+
+kernel=$(sh tests/system/kernel.sh)
+image=$(sh tests/system/rootfs.sh)
+temp=$(mktemp -d "${TMPDIR:-/tmp}/lkvm-system.XXXXXX")
+trap 'rm -rf "$temp"' EXIT
+trap 'exit 130' INT TERM HUP
+
+mkdir -p "$temp/stage/tests"
+cp -r tests/lib tests/system "$temp/stage/tests/"
+stage_program "$temp/stage" "$lkvm"
+stage_copy "$temp/stage" "$kernel/vmlinuz" vmlinuz
+stage_copy "$temp/stage" "$image" root.img
+
+run="sh tests/lib/run-tap.sh -t ${SYSTEM_LIMIT:-1500} -s"
+level=$(sh tests/system/level.sh)
+case $level in
+direct*)
+	echo "# system tests: $level"
+	(cd "$temp/stage" && $run "$temp/summary" "$@")
+	;;
+*)
+	echo "# system tests: $level"
+	sh tests/system/nested.sh -l "$temp/log" -o "$temp" "$temp/stage" \
+		"$run /out/summary $*" || {
+		echo "not ok - the outer machine ended with exit code $?"
+		tail -n 20 "$temp/log" | sed 's/^/# outer: /'
+		echo "0 1 0 outer machine" >>"$temp/summary"
+	}
+	;;
+esac
+[ -s "$temp/summary" ] || echo "0 1 0 system tests without a result" \
+	>"$temp/summary"
+if [ -n "$summary" ]; then
+	cat "$temp/summary" >>"$summary"
+else
+	awk '{ p += $1; f += $2; s += $3 } END {
+		printf "%d passed, %d failed, %d skipped\n", p, f, s
+		exit f != 0 }' "$temp/summary"
+fi

@@ -1,0 +1,28 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# test-guest.sh [CPUS...] - a stock kernel on the built-in NVMe disk, and all
+# the tests in it, with one and with four processors
+
+. tests/lib/tap.sh
+. tests/system/machine.sh
+
+run_guest()
+{
+	new_disk disk.img
+	rm -f second.img
+	truncate -s 64M second.img
+	machine_start "guest$1" -c "$1" \
+		--nvme disk.img,serial=tests,ns=second.img \
+		-p "$(machine_exec "CPUS=$1 SERIAL=tests sh /tests/all machine.sh \
+			fio.sh nvme-cli.sh smartctl.sh filesystem.sh dmesg.sh")"
+	machine_wait
+	guest_tests "$1 cpu"
+	same "$1 cpu: lkvm ends with" "$machine_code" 0
+}
+
+[ $# -gt 0 ] || set -- 1 4
+for cpus; do
+	run_guest "$cpus"
+done
+tap_done

@@ -23,6 +23,12 @@
 #include <kselftest_harness.h>
 #undef _exit
 
+/* Ours, with a check of the type, comes with vmm/base/types.h. */
+#undef ARRAY_SIZE
+
+/* FIXTURE_SETUP() and its like make functions without a prototype. */
+#pragma GCC diagnostic ignored "-Wmissing-prototypes"
+
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 #undef TEST_TIMEOUT_DEFAULT
 #define TEST_TIMEOUT_DEFAULT 180

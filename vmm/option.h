@@ -5,6 +5,10 @@
 #include "vmm/base/error.h"
 #include "vmm/base/types.h"
 
+/* Longest string value, and most values of a list. */
+#define OPTION_TEXT_MAX	4095
+#define OPTION_LIST_MAX	256
+
 /**
  * enum option_type - the C type behind an option, and how it is written
  * @OPTION_BOOL: bool; ``key``, ``key=on``, ``key=off`` (also yes/no/1/0)
@@ -51,13 +55,15 @@ struct option_list {
  * @type: see enum option_type
  * @scope: see enum option_scope
  * @offset: of the field in the configuration struct
- * @min: smallest value, inclusive (numbers and sizes); least length (strings)
- * @max: greatest value, inclusive; greatest length of strings and list items
+ * @min: smallest value, inclusive (numbers and sizes); least length (strings
+ *       and list items)
+ * @max: greatest value, inclusive; greatest length of strings and list items;
+ *       0 leaves it to the type (OPTION_TEXT_MAX for strings)
  * @def: value when absent (numbers, sizes, bools, enums)
  * @def_str: value when absent (strings), NULL for none
  * @unit: OPTION_SIZE: what a bare number counts, 0 for bytes
  * @words: OPTION_ENUM: the words, NULL-terminated
- * @required: absence is an error
+ * @required: absence is an error (strings and lists only)
  */
 struct option_desc {
 	const char *name;
@@ -81,6 +87,7 @@ struct option_desc {
  * @config_size: bytes of the configuration struct
  * @positional: name of the option that a leading word without "=" fills,
  *              NULL for none (``--nvme disk.img,ro``: "file")
+ * @dashes: its options are written ``--name``, for messages
  * @opts: the options
  * @nr: how many
  */
@@ -88,12 +95,17 @@ struct option_table {
 	const char *name;
 	u32 config_size;
 	const char *positional;
+	bool dashes;
 	const struct option_desc *opts;
 	u32 nr;
 };
 
 void *option_config_new(const struct option_table *table);
 void option_config_free(const struct option_table *table, void *config);
+const struct option_desc *option_find(const struct option_table *table,
+				      const char *name);
+const char *option_get_string(const struct option_table *table,
+			      const void *config, const char *name);
 int option_set(const struct option_table *table, void *config,
 	       const char *name, const char *value, struct error *err)
 	__must_check;
@@ -102,9 +114,10 @@ int option_parse(const struct option_table *table, void *config,
 int option_check(const struct option_table *table, const void *config,
 		 struct error *err) __must_check;
 int option_save_node(const struct option_table *table, const void *config,
-		     void *fdt, int node, struct error *err) __must_check;
+		     enum option_scope scope, void *fdt) __must_check;
 int option_load_node(const struct option_table *table, void *config,
-		     const void *fdt, int node, struct error *err) __must_check;
+		     enum option_scope scope, const void *fdt, int node,
+		     struct error *err) __must_check;
 int option_parse_size(const char *text, u64 unit, u64 *bytes) __must_check;
 
 #endif /* LKVM_OPTION_H */

@@ -1,0 +1,216 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/**
+ * DOC: options as properties of a device-tree node
+ *
+ * How a configuration is kept in the machine description: a property per
+ * option, named like it.
+ *
+ *  =============  ==========================================================
+ *  type           property
+ *  =============  ==========================================================
+ *  OPTION_BOOL    a cell, 0 or 1
+ *  OPTION_U32     a cell
+ *  OPTION_SIZE    two cells, bytes
+ *  OPTION_STRING  a string; no property while it has no value
+ *  OPTION_ENUM    a string, the word
+ *  OPTION_LIST    a list of strings; no property while it is empty
+ *  =============  ==========================================================
+ *
+ * Guest-visible and host-only options are kept in nodes of their own, so one
+ * call saves or loads those of one scope. A node is untrusted when it is
+ * loaded: it has gone through fdt_check_full() before, and everything in it is
+ * checked as if a user had typed it. A property that is not there leaves the
+ * default, an unknown one or one that comes twice is refused.
+ *
+ * Threads: none of its own; a configuration belongs to its caller.
+ */
+#include <libfdt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "vmm/option_priv.h"
+
+static const void *field(const struct option_desc *opt, const void *config)
+{
+	return (const u8 *)config + opt->offset;
+}
+
+static int save_list(const struct option_desc *opt, const void *config,
+		     void *fdt)
+{
+	const struct option_list *list = field(opt, config);
+	size_t size = 0;
+	void *prop;
+	char *at;
+	u32 i;
+	int ret;
+
+	for (i = 0; i < list->nr; i++)
+		size += strlen(list->v[i]) + 1;
+	if (!size)
+		return 0;
+	ret = fdt_property_placeholder(fdt, opt->name, (int)size, &prop);
+	if (ret)
+		return ret;
+	for (i = 0, at = prop; i < list->nr; i++)
+		at = stpcpy(at, list->v[i]) + 1;
+	return 0;
+}
+
+static int save_option(const struct option_desc *opt, const void *config,
+		       void *fdt)
+{
+	const void *at = field(opt, config);
+	const char *text;
+
+	switch (opt->type) {
+	case OPTION_BOOL:
+		return fdt_property_u32(fdt, opt->name, *(const bool *)at);
+	case OPTION_U32:
+		return fdt_property_u32(fdt, opt->name, *(const u32 *)at);
+	case OPTION_SIZE:
+		return fdt_property_u64(fdt, opt->name, *(const u64 *)at);
+	case OPTION_ENUM:
+		return fdt_property_string(fdt, opt->name,
+					   opt->words[*(const u32 *)at]);
+	case OPTION_STRING:
+		text = *(char *const *)at;
+		return text ? fdt_property_string(fdt, opt->name, text) : 0;
+	case OPTION_LIST:
+		return save_list(opt, config, fdt);
+	}
+	return 0;
+}
+
+/**
+ * option_save_node() - write options as properties
+ * @table: the options
+ * @config: the configuration
+ * @scope: which of them
+ * @fdt: a tree being written (sequential write), in the node that gets them
+ *
+ * Return: 0, or -ENOSPC when the tree's buffer is full.
+ */
+int option_save_node(const struct option_table *table, const void *config,
+		     enum option_scope scope, void *fdt)
+{
+	u32 i;
+
+	for (i = 0; i < table->nr; i++)
+		if (table->opts[i].scope == scope &&
+		    save_option(&table->opts[i], config, fdt))
+			return -ENOSPC;
+	return 0;
+}
+
+/* ---- loading ------------------------------------------------------------ */
+
+static int load_number(const struct option_table *table,
+		       const struct option_desc *opt, void *config,
+		       const void *data, int len, struct error *err)
+{
+	int want = opt->type == OPTION_SIZE ? 8 : 4;
+	char text[24];
+	u64 v;
+
+	if (len != want)
+		return option_error(table, opt, NULL, err,
+				    "property has %d bytes instead of %d", len,
+				    want);
+	v = want == 8 ? fdt64_ld(data) : fdt32_ld(data);
+	snprintf(text, sizeof(text), "%llu", v);
+	if (opt->type == OPTION_BOOL && v > 1)
+		return option_error(table, opt, text, err, "must be 0 or 1");
+	return option_store_number(table, opt, config, v, text, err);
+}
+
+static int load_texts(const struct option_table *table,
+		      const struct option_desc *opt, void *config,
+		      const char *data, int len, struct error *err)
+{
+	const char *end = data + len;
+	int ret = 0;
+
+	if (len <= 0 || end[-1])
+		return option_error(table, opt, NULL, err,
+				    "property is not a string");
+	if (opt->type != OPTION_LIST && strlen(data) + 1 != (size_t)len)
+		return option_error(table, opt, data, err,
+				    "property is more than one string");
+	for (; !ret && data < end; data += strlen(data) + 1)
+		ret = opt->type == OPTION_ENUM ?
+			option_store_word(table, opt, config, data, err) :
+			option_store_text(table, opt, config, data, err);
+	return ret;
+}
+
+static int load_option(const struct option_table *table,
+		       const struct option_desc *opt, void *config,
+		       const void *data, int len, struct error *err)
+{
+	switch (opt->type) {
+	case OPTION_STRING:
+	case OPTION_ENUM:
+	case OPTION_LIST:
+		return load_texts(table, opt, config, data, len, err);
+	default:
+		return load_number(table, opt, config, data, len, err);
+	}
+}
+
+static const struct option_desc *find_scoped(const struct option_table *table,
+					     enum option_scope scope,
+					     const char *name)
+{
+	const struct option_desc *opt = option_find(table, name);
+
+	return opt && opt->scope == scope ? opt : NULL;
+}
+
+/* fdt_getprop() finds the first of that name: is it this one? */
+static bool is_first(const void *fdt, int node, const char *name,
+		     const void *data)
+{
+	return fdt_getprop(fdt, node, name, NULL) == data;
+}
+
+/**
+ * option_load_node() - set options from properties
+ * @table: the options
+ * @config: the configuration, with the defaults
+ * @scope: the options that the node holds
+ * @fdt: a tree that fdt_check_full() has passed
+ * @node: offset of the node
+ * @err: names the property that will not do
+ *
+ * Return: 0, -EINVAL, -ENOMEM.
+ */
+int option_load_node(const struct option_table *table, void *config,
+		     enum option_scope scope, const void *fdt, int node,
+		     struct error *err)
+{
+	const struct option_desc *opt;
+	struct option_desc unknown = { };
+	const void *data;
+	int prop, len, ret;
+
+	fdt_for_each_property_offset(prop, fdt, node) {
+		data = fdt_getprop_by_offset(fdt, prop, &unknown.name, &len);
+		if (!data)
+			return error_set(err, -EINVAL,
+					 "%s: damaged property: %s",
+					 table->name, fdt_strerror(len));
+		opt = find_scoped(table, scope, unknown.name);
+		if (!opt)
+			return option_error(table, &unknown, NULL, err,
+					    "unknown property");
+		if (!is_first(fdt, node, opt->name, data))
+			return option_error(table, opt, NULL, err,
+					    "property comes twice");
+		ret = load_option(table, opt, config, data, len, err);
+		if (ret)
+			return ret;
+	}
+	return 0;
+}

@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#ifndef LKVM_OUTPUT_H
+#define LKVM_OUTPUT_H
+
+#include "vmm/base/log.h"
+#include "vmm/base/types.h"
+
+struct json_object;
+
+void output_init(enum log_level max, bool json);
+void output_event(struct json_object *obj);
+
+#endif /* LKVM_OUTPUT_H */

@@ -106,12 +106,19 @@ struct device_class {
 /*
  * Puts a pointer to the class into the linker section that device_classes()
  * walks. "retain" keeps it through --gc-sections where the tool chain knows
- * it; the walk's __start_ symbol does elsewhere.
+ * it; the walk's __start_ symbol does elsewhere. AddressSanitizer must not put
+ * its zones between the pointers; gcc leaves variables with a section alone.
  */
+#ifdef __clang__
+#define __no_asan_zones	__attribute__((no_sanitize("address")))
+#else
+#define __no_asan_zones
+#endif
+
 #define DEVICE_CLASS_REGISTER(class)					\
 	static const struct device_class *const class##_registered	\
-	__attribute__((used, section("lkvm_device_classes"),		\
-		       no_sanitize("address"))) = &(class)
+	__attribute__((used, section("lkvm_device_classes")))		\
+	__no_asan_zones = &(class)
 
 const struct device_class *const *device_classes(u32 *nr);
 const struct device_class *device_class_find(const char *name);

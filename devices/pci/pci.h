@@ -2,6 +2,9 @@
 #ifndef LKVM_PCI_H
 #define LKVM_PCI_H
 
+#include <stdatomic.h>
+
+#include "devices/pci/msix.h"
 #include "vmm/bus.h"
 #include "vmm/device.h"
 #include "vmm/irq.h"
@@ -11,7 +14,7 @@
 
 struct msix;
 struct pci_device;
-struct pci_state;
+struct pci_host;
 
 /**
  * struct pci_ident - the read-only identity of a function
@@ -67,11 +70,15 @@ struct pci_bar {
  * @command_changed: the Command register was written: memory decode, bus
  *                   master (the gate is already set), INTx disable
  * @bars_moved: a BAR was mapped, moved or unmapped: bus events placed by
- *              address must follow
- * @flr: the guest asked for a Function Level Reset; configuration space is
- *       reset by the caller
+ *              address must follow; &pci_bar.region.bus tells whether, and
+ *              &pci_bar.region.base where it is mapped
+ * @flr: the guest asked for a Function Level Reset: reset all but
+ *       configuration space, BARs, MSI-X and INTA#, which the caller resets
+ *       afterwards. The gate is closed already.
  *
- * Called on a vCPU thread with the device's lock held. Each may be NULL.
+ * Called on a vCPU thread with the device's lock held; @bars_moved also from
+ * pci_device_reset(), pci_state_load() and when the machine resumes, on the
+ * main loop's thread. Each may be NULL.
  */
 struct pci_ops {
 	void (*command_changed)(struct pci_device *pci);
@@ -96,7 +103,12 @@ struct pci_ops {
  * @pm_cap: offset of the Power Management capability, 0 for none
  * @msix: MSI-X, NULL for none
  * @intx: the wire of INTA#, shared with other functions
- * @intx_level: what the function wants the wire to be (before INTx Disable)
+ * @intx_level: what the function wants the wire to be
+ * @intx_blocked: but it stays low: INTx Disable is set, MSI-X is enabled or
+ *                the function is not in D0
+ * @host: the host bridge, NULL until the function is published
+ * @bar_conflict: a BAR could not be mapped because another region was there;
+ *                the host bridge tries again when something else has moved
  */
 struct pci_device {
 	struct device dev;
@@ -115,7 +127,46 @@ struct pci_device {
 	struct msix *msix;
 	struct irq_line intx;
 	_Atomic bool intx_level;
+	_Atomic bool intx_blocked;
+	struct pci_host *host;
+	bool bar_conflict;
 };
+
+/**
+ * struct msix_vector_state - a vector's table entry and pending bit
+ * @addr_low: Message Address, bits 31:0
+ * @addr_high: Message Upper Address
+ * @data: Message Data
+ * @masked: Mask Bit of Vector Control
+ * @pending: its bit in the Pending Bit Array
+ */
+struct msix_vector_state {
+	u32 addr_low;
+	u32 addr_high;
+	u32 data;
+	u16 masked;
+	u16 pending;
+};
+
+/**
+ * struct pci_state - what is saved of a function's PCI part
+ * @config: configuration space; bits that the guest cannot write must be those
+ *          of the device as it was built
+ * @intx: what the function drives on INTA#, before INTx Disable
+ * @vectors_nr: MSI-X table size, 0 without MSI-X
+ * @vectors: MSI-X table and pending bits
+ *
+ * Embed it in the device's state struct (its size is a multiple of 8) and name
+ * &pci_state_desc in the device's table.
+ */
+struct pci_state {
+	u8 config[PCI_CONFIG_SIZE];
+	u32 intx;
+	u32 vectors_nr;
+	struct msix_vector_state vectors[MSIX_VECTORS_MAX];
+};
+
+extern const struct state_desc pci_state_desc;
 
 int pci_device_init(struct pci_device *pci, const struct pci_ident *ident,
 		    const struct pci_ops *ops, struct error *err) __must_check;

@@ -81,9 +81,9 @@ make_root()
 # The programs of the stage want their libraries where they were found.
 move_libraries()
 {
-	if [ -d "$1/work/.libraries" ]; then
-		cp -a "$1/work/.libraries/." "$1/"
-		rm -rf "$1/work/.libraries"
+	if [ -d "$1/work/.root" ]; then
+		cp -a "$1/work/.root/." "$1/"
+		rm -rf "$1/work/.root"
 	fi
 }
 

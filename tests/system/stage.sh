@@ -8,8 +8,8 @@ stage_program()
 {
 	cp -L "$2" "$1/"
 	for library in $(ldd "$2" 2>/dev/null | grep -o '/[^ ]*'); do
-		mkdir -p "$1/.libraries/$(dirname "$library")"
-		cp -L "$library" "$1/.libraries/$library"
+		mkdir -p "$1/.root/$(dirname "$library")"
+		cp -L "$library" "$1/.root/$library"
 	done
 }
 

@@ -1,0 +1,160 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# check.sh [STEP...] - the whole test run
+#
+# Installs the Debian packages that are needed, then goes through the steps in an
+# order that fails early, and prints TAP as it comes. The last line is
+#
+#	N passed, N failed, N skipped
+#
+# and the exit code is 0 only if nothing failed. A step that does not get as far
+# as running its tests counts as a failed test. Steps, all by default:
+#
+#   lint      the checkers of tests/lint
+#   build     gcc, warnings are errors
+#   quick     the levels unit and device
+#   address   the same under AddressSanitizer and UBSan
+#   thread    the same under ThreadSanitizer
+#   kvm       guests of our own under /dev/kvm
+#   fuzz      each fuzzer for FUZZ_SECONDS (default 20)
+#   clang     everything built by clang, warnings are errors
+#   static    the static binary
+#   system    a stock Debian kernel
+#
+# All that is built goes below $O (default build/check).
+
+set -u
+cd "$(dirname "$0")/.." || exit
+. tests/lib/common.sh
+
+O=${O:-build/check}
+FUZZ_SECONDS=${FUZZ_SECONDS:-20}
+export FUZZ_SECONDS WERROR=1
+# What a user has set for his own builds is not for this one.
+unset CC CFLAGS LDFLAGS LIBS SAN ARCH CROSS_COMPILE W C V MAKEFLAGS
+
+jobs=$(nproc)
+summary=$(mktemp)
+log=$(mktemp)
+trap 'rm -f "$summary" "$log"' EXIT
+trap 'exit 130' INT TERM HUP
+
+# passed NAME, failed NAME: one test of this script's own.
+passed()
+{
+	echo "ok - $1"
+	echo "1 0 0 $1" >>"$summary"
+}
+
+failed()
+{
+	echo "not ok - $1"
+	echo "0 1 0 $1" >>"$summary"
+}
+
+# build NAME ARGUMENT...: make; whether it worked is a test.
+build()
+{
+	build_name=$1
+	shift
+	if make -j"$jobs" "$@" </dev/null >"$log" 2>&1; then
+		passed "$build_name"
+	else
+		sed 's/^/# /' "$log" | tail -n 60
+		failed "$build_name"
+		return 1
+	fi
+}
+
+# run NAME ARGUMENT...: make that runs tests, and adds to the summary.
+run()
+{
+	run_name=$1
+	shift
+	before=$(wc -l <"$summary")
+	make --no-print-directory SUMMARY="$summary" "$@" </dev/null
+	[ "$(wc -l <"$summary")" -gt "$before" ] || failed "$run_name: no result"
+}
+
+step_lint()
+{
+	run lint lint
+}
+
+step_build()
+{
+	build "build with gcc" O="$O/gcc" all tests
+}
+
+step_quick()
+{
+	run unit O="$O/gcc" check-unit
+	run device O="$O/gcc" check-device
+}
+
+step_address()
+{
+	build "build for AddressSanitizer" O="$O/address" SAN=address tests &&
+		run address O="$O/address" SAN=address check-unit check-device
+}
+
+step_thread()
+{
+	build "build for ThreadSanitizer" O="$O/thread" SAN=thread tests &&
+		run thread O="$O/thread" SAN=thread check-unit check-device
+}
+
+step_kvm()
+{
+	build "build for the kvm level" O="$O/gcc" all kvm-tests &&
+		run kvm O="$O/gcc" check-kvm
+}
+
+step_fuzz()
+{
+	build "build the fuzzers" O="$O/gcc" fuzzers &&
+		run fuzz O="$O/gcc" fuzz
+}
+
+step_clang()
+{
+	build "build with clang" O="$O/clang" CC=clang all tests
+}
+
+step_static()
+{
+	build "static binary" O="$O/gcc" static || return
+	if "$O/gcc/lkvm-static" version >"$log" 2>&1; then
+		passed "static binary: it runs"
+	else
+		sed 's/^/# /' "$log"
+		failed "static binary: it runs"
+	fi
+}
+
+step_system()
+{
+	before=$(wc -l <"$summary")
+	sh tests/system/run.sh -l "$O/gcc/lkvm" -s "$summary" </dev/null
+	[ "$(wc -l <"$summary")" -gt "$before" ] || failed "system: no result"
+}
+
+[ $# -gt 0 ] ||
+	set -- lint build quick address thread kvm fuzz clang static system
+
+sh tests/lib/packages.sh test lint system </dev/null ||
+	failed "packages could not be installed"
+begin=$(date +%s)
+for step; do
+	start=$(date +%s)
+	echo "# ---- $step"
+	"step_$step" || :
+	echo "# $step: $(($(date +%s) - start)) s"
+done
+
+echo "# all: $(($(date +%s) - begin)) s"
+awk '$2 { print "# failed: " $4, $5, $6, $7, $8, $9 }' "$summary"
+awk '{ p += $1; f += $2; s += $3 }
+     END { printf "%d passed, %d failed, %d skipped\n", p, f, s
+	   exit f || !p }' "$summary"

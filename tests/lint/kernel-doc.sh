@@ -1,0 +1,60 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# kernel-doc.sh - documentation comments are well formed, and they are there
+#
+# kernel-doc of the package linux-kbuild says what is wrong in a comment, but
+# not that there is none: we look for that ourselves, at the head of each file
+# and before each function that other files can call.
+
+. "$(dirname "$0")/lint.sh"
+trap 'rm -f "$tap_output"' EXIT
+
+set -- /usr/lib/linux-kbuild-*/scripts/kernel-doc
+kernel_doc=$1
+
+malformed()
+{
+	files '*.c' '*.h' | xargs "$kernel_doc" -none -Werror
+}
+
+# What a header has to tell may stand in the source beside it.
+no_head()
+{
+	files '*.c' '*.h' | while read -r file; do
+		if [ "${file%.h}" != "$file" ] && [ -e "${file%.h}.c" ]; then
+			continue
+		fi
+		head -n 12 "$file" | grep -q '^ \* DOC: ' ||
+			echo "$file: no DOC: block at its head"
+	done
+}
+
+# A definition starts in column 0 and its body with a brace in column 0. The
+# documentation ends on the line before; attributes stand on the first line.
+undocumented()
+{
+	files '*.c' | grep -v '^tests/' | while read -r file; do
+		awk -v file="$file" '
+			/^\/\*\*$/ { doc = 1 }
+			/\*\/$/ { ended = doc ? FNR : 0; doc = 0 }
+			/^[a-z_].*[a-z_0-9]\(/ && !/;[ \t]*$/ && !/^static/ &&
+			!/^(typedef|struct [a-z_0-9]+ \{|enum|extern)/ {
+				head = $0
+				at = FNR
+				documented = ended == FNR - 1
+			}
+			/^static/ || /;[ \t]*$/ { head = "" }
+			/^\{/ && head {
+				if (!documented)
+					print file ":" at ": " head
+				head = ""
+			}' "$file"
+	done
+}
+
+check "kernel-doc is installed" [ -x "$kernel_doc" ]
+none "documentation comments are well formed" malformed
+none "every file tells at its head what it is" no_head
+none "every function that others call is documented" undocumented
+tap_done

@@ -1,0 +1,526 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/**
+ * DOC: positioned I/O that moves every byte or says why not
+ *
+ * All data of a snapshot or a migration goes through the ``_all`` calls of
+ * this file, so that a short transfer, an interrupted call or a descriptor
+ * that is not ready is handled in one place:
+ *
+ *  - a short transfer goes on at the next byte;
+ *  - EINTR is tried again;
+ *  - EAGAIN waits until the descriptor is ready, the job is cancelled or its
+ *    deadline has passed;
+ *  - the end of a file after some bytes is -ENODATA, and a write that moves
+ *    nothing without an error is -EIO: neither is taken for success.
+ *
+ * Vectors and lengths may be greater than what one system call takes (IOV_MAX,
+ * 0x7ffff000 bytes). One call is asked for CHANNEL_CHUNK_MAX bytes at most, so
+ * that a cancellation is noticed soon.
+ *
+ * An error text names the channel, the position, and how many of how many
+ * bytes were moved.
+ *
+ * Threads: a channel may be used by several at once if its operations can; a
+ * control may be cancelled from any thread.
+ */
+#include <limits.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "migration/channel.h"
+#include "vmm/base/math.h"
+
+#define WINDOW_IOVS	64
+
+static u64 now_ns(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (u64)ts.tv_sec * 1000000000ULL + (u64)ts.tv_nsec;
+}
+
+/**
+ * channel_control_init() - a job that nobody has cancelled, without deadline
+ * @control: to be filled
+ * @err: filled on failure
+ *
+ * Return: 0 or a negative errno.
+ */
+int channel_control_init(struct channel_control *control, struct error *err)
+{
+	memset(control, 0, sizeof(*control));
+	control->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (control->wake_fd < 0)
+		return error_set(err, -errno, "eventfd: %m");
+	return 0;
+}
+
+/**
+ * channel_control_destroy() - the end of a job
+ * @control: the job's control; no channel uses it any more
+ */
+void channel_control_destroy(struct channel_control *control)
+{
+	close(control->wake_fd);
+}
+
+/**
+ * channel_control_cancel() - end all waits with -ECANCELED, now and later
+ * @control: the job's control
+ *
+ * Context: any thread, also a signal handler.
+ */
+void channel_control_cancel(struct channel_control *control)
+{
+	u64 one = 1;
+	ssize_t n;
+
+	atomic_store(&control->cancelled, true);
+	n = write(control->wake_fd, &one, sizeof(one));
+	(void)n;
+}
+
+/**
+ * channel_control_deadline() - end all waits after some time from now
+ * @control: the job's control
+ * @timeout_ms: milliseconds; 0 for no deadline
+ *
+ * Context: any thread.
+ */
+void channel_control_deadline(struct channel_control *control, u64 timeout_ms)
+{
+	atomic_store(&control->deadline_ns,
+		     timeout_ms ? now_ns() + timeout_ms * 1000000ULL : 0);
+}
+
+/**
+ * channel_init() - the common part of a new channel
+ * @ch: to be filled
+ * @ops: what it can do
+ * @name: file or peer, for error texts; copied
+ * @err: filled on failure
+ *
+ * For the kinds of channels.
+ *
+ * Return: 0 or -ENOMEM.
+ */
+int channel_init(struct channel *ch, const struct channel_ops *ops,
+		 const char *name, struct error *err)
+{
+	ch->ops = ops;
+	ch->control = NULL;
+	ch->name = strdup(name);
+	if (!ch->name)
+		return error_set(err, -ENOMEM, "%s: out of memory", name);
+	return 0;
+}
+
+/**
+ * channel_close() - free a channel
+ * @ch: the channel, NULL for none
+ *
+ * What was written is on stable storage only after channel_sync().
+ */
+void channel_close(struct channel *ch)
+{
+	char *name;
+
+	if (!ch)
+		return;
+	name = ch->name;
+	ch->ops->close(ch);
+	free(name);
+}
+
+/**
+ * channel_sync() - have everything that was written on stable storage
+ * @ch: the channel
+ * @err: filled on failure
+ *
+ * Context: may block for long.
+ * Return: 0 or a negative errno.
+ */
+int channel_sync(struct channel *ch, struct error *err)
+{
+	int ret = ch->ops->sync ? ch->ops->sync(ch) : 0;
+
+	if (ret)
+		return error_set(err, ret, "%s: sync: %s", ch->name,
+				 strerror(-ret));
+	return 0;
+}
+
+/**
+ * channel_size() - where reading ends
+ * @ch: the channel
+ * @err: filled on failure
+ *
+ * Return: bytes, or a negative errno; -ENOTSUP for a channel without an end.
+ */
+s64 channel_size(struct channel *ch, struct error *err)
+{
+	s64 size = ch->ops->size ? ch->ops->size(ch) : -ENOTSUP;
+
+	if (size < 0)
+		error_set(err, (int)size, "%s: size: %s", ch->name,
+			  strerror((int)-size));
+	return size;
+}
+
+/**
+ * channel_check() - may the work on a channel go on?
+ * @ch: the channel
+ * @err: filled when not
+ *
+ * The _all calls do it by themselves; it is for long work in between.
+ *
+ * Return: 0, -ECANCELED or -ETIMEDOUT.
+ */
+int channel_check(const struct channel *ch, struct error *err)
+{
+	const struct channel_control *control = ch->control;
+	u64 deadline;
+
+	if (!control)
+		return 0;
+	if (atomic_load(&control->cancelled))
+		return error_set(err, -ECANCELED, "%s: cancelled", ch->name);
+	deadline = atomic_load(&control->deadline_ns);
+	if (deadline && now_ns() >= deadline)
+		return error_set(err, -ETIMEDOUT,
+				 "%s: the time allowed has passed", ch->name);
+	return 0;
+}
+
+/* Milliseconds to the deadline, rounded up; -1 for no limit. */
+static int wait_ms(const struct channel_control *control)
+{
+	u64 deadline = control ? atomic_load(&control->deadline_ns) : 0;
+	u64 now, ms;
+
+	if (!deadline)
+		return -1;
+	now = now_ns();
+	if (now >= deadline)
+		return 0;
+	ms = div_round_up(deadline - now, 1000000ULL);
+	return ms > INT_MAX ? INT_MAX : (int)ms;
+}
+
+static int wait_ready(struct channel *ch, bool write, struct error *err)
+{
+	struct pollfd fds[2] = {
+		{ .events = write ? POLLOUT : POLLIN },
+		{ .events = POLLIN, .fd = -1 },
+	};
+	int ret;
+
+	fds[0].fd = ch->ops->poll_fd ? ch->ops->poll_fd(ch) : -1;
+	if (fds[0].fd < 0)
+		return error_set(err, -EAGAIN,
+				 "%s: not ready, and no way to wait for it",
+				 ch->name);
+	if (ch->control)
+		fds[1].fd = ch->control->wake_fd;
+	do {
+		ret = channel_check(ch, err);
+		if (ret)
+			return ret;
+		ret = poll(fds, 2, wait_ms(ch->control));
+	} while (ret < 0 && errno == EINTR);
+	if (ret < 0)
+		return error_set(err, -errno, "%s: poll: %m", ch->name);
+	return channel_check(ch, err);
+}
+
+/**
+ * struct transfer - one _all call on its way
+ * @ch: the channel
+ * @iov: what is left, from @skip on in the first vector
+ * @iov_nr: how many vectors are left
+ * @skip: bytes of the first vector that were moved already
+ * @pos: position of the next byte
+ * @start: position of the first byte
+ * @total: bytes wanted
+ * @moved: bytes moved
+ * @write: towards the channel
+ */
+struct transfer {
+	struct channel *ch;
+	const struct iovec *iov;
+	u32 iov_nr;
+	size_t skip;
+	u64 pos;
+	u64 start;
+	u64 total;
+	u64 moved;
+	bool write;
+};
+
+static int transfer_fail(const struct transfer *t, int code, const char *why,
+			 struct error *err)
+{
+	return error_set(err, code,
+			 "%s: %s at %llu: %s after %llu of %llu bytes",
+			 t->ch->name, t->write ? "write" : "read", t->start,
+			 why, t->moved, t->total);
+}
+
+/* As many of the vectors that are left as one call is asked for. */
+static int transfer_window(const struct transfer *t, struct iovec *win)
+{
+	size_t room = CHANNEL_CHUNK_MAX, skip = t->skip;
+	u32 i;
+	int n = 0;
+
+	for (i = 0; i < t->iov_nr && n < WINDOW_IOVS && room; i++) {
+		size_t len = t->iov[i].iov_len - skip;
+
+		if (len) {
+			win[n].iov_base = (u8 *)t->iov[i].iov_base + skip;
+			win[n].iov_len = min_of(len, room);
+			room -= win[n].iov_len;
+			n++;
+		}
+		skip = 0;
+	}
+	return n;
+}
+
+static void transfer_advance(struct transfer *t, size_t moved)
+{
+	t->moved += moved;
+	t->pos += moved;
+	while (moved) {
+		size_t len = t->iov->iov_len - t->skip;
+
+		if (moved < len) {
+			t->skip += moved;
+			return;
+		}
+		moved -= len;
+		t->skip = 0;
+		t->iov++;
+		t->iov_nr--;
+	}
+}
+
+/* One call of the channel; 1: go on, 0: end of file, negative: failed. */
+static int transfer_step(struct transfer *t, struct error *err)
+{
+	struct iovec win[WINDOW_IOVS];
+	int n = transfer_window(t, win);
+	ssize_t ret;
+
+	if (t->write)
+		ret = t->ch->ops->pwritev(t->ch, win, n, t->pos);
+	else
+		ret = t->ch->ops->preadv(t->ch, win, n, t->pos);
+	if (ret > 0) {
+		/* A channel that claims more than it was asked for is broken. */
+		if ((u64)ret > t->total - t->moved)
+			return transfer_fail(t, -EIO, "too much was moved",
+					     err);
+		transfer_advance(t, (size_t)ret);
+		return 1;
+	}
+	if (ret == -EINTR)
+		return 1;
+	if (ret == -EAGAIN) {
+		int wait = wait_ready(t->ch, t->write, err);
+
+		if (wait == -ECANCELED || wait == -ETIMEDOUT)
+			return transfer_fail(t, wait, wait == -ECANCELED ?
+					     "cancelled" :
+					     "the time allowed has passed",
+					     err);
+		return wait ? wait : 1;
+	}
+	if (ret < 0)
+		return transfer_fail(t, (int)ret, strerror((int)-ret), err);
+	if (t->write)
+		return transfer_fail(t, -EIO, "no progress", err);
+	return 0;
+}
+
+static int transfer_check(struct transfer *t, struct error *err)
+{
+	u32 i;
+
+	for (i = 0; i < t->iov_nr; i++) {
+		u64 len = t->iov[i].iov_len;
+
+		if (!range_fits(t->total, len, INT64_MAX))
+			return transfer_fail(t, -EINVAL, "too long", err);
+		t->total += len;
+	}
+	if (!range_fits(t->pos, t->total, INT64_MAX))
+		return transfer_fail(t, -EINVAL, "beyond the end of all files",
+				     err);
+	return 0;
+}
+
+/* 1: every byte was moved; 0: clean end of file; negative: failed. */
+static int transfer_run(struct transfer *t, struct error *err)
+{
+	int ret = transfer_check(t, err);
+
+	if (ret)
+		return ret;
+	while (t->moved < t->total) {
+		ret = channel_check(t->ch, err);
+		if (ret)
+			return ret;
+		ret = transfer_step(t, err);
+		if (ret < 0)
+			return ret;
+		if (ret == 0 && t->moved)
+			return transfer_fail(t, -ENODATA, "end of file", err);
+		if (ret == 0)
+			return 0;
+	}
+	return 1;
+}
+
+/**
+ * channel_preadv_all_eof() - read every byte, or find a clean end
+ * @ch: the channel
+ * @iov: where to; not changed
+ * @iov_nr: how many vectors; any number
+ * @pos: position of the first byte
+ * @err: filled on failure
+ *
+ * Context: may block.
+ * Return: 1 when every byte was read, 0 at the end before the first byte
+ * (@err is not touched), -ENODATA at the end after some, -ECANCELED,
+ * -ETIMEDOUT, or what the channel said. A length of 0 gives 1.
+ */
+int channel_preadv_all_eof(struct channel *ch, const struct iovec *iov,
+			   u32 iov_nr, u64 pos, struct error *err)
+{
+	struct transfer t = {
+		.ch = ch,
+		.iov = iov,
+		.iov_nr = iov_nr,
+		.pos = pos,
+		.start = pos,
+	};
+
+	return transfer_run(&t, err);
+}
+
+/**
+ * channel_preadv_all() - read every byte
+ * @ch: the channel
+ * @iov: where to; not changed
+ * @iov_nr: how many vectors; any number
+ * @pos: position of the first byte
+ * @err: filled on failure
+ *
+ * Context: may block.
+ * Return: 0 when every byte was read; -ENODATA at the end before that, also
+ * before the first byte; or as channel_preadv_all_eof().
+ */
+int channel_preadv_all(struct channel *ch, const struct iovec *iov, u32 iov_nr,
+		       u64 pos, struct error *err)
+{
+	struct transfer t = {
+		.ch = ch,
+		.iov = iov,
+		.iov_nr = iov_nr,
+		.pos = pos,
+		.start = pos,
+	};
+	int ret = transfer_run(&t, err);
+
+	if (ret == 0)
+		return transfer_fail(&t, -ENODATA, "end of file", err);
+	return ret < 0 ? ret : 0;
+}
+
+/**
+ * channel_pwritev_all() - write every byte
+ * @ch: the channel
+ * @iov: what; not changed
+ * @iov_nr: how many vectors; any number
+ * @pos: position of the first byte
+ * @err: filled on failure
+ *
+ * Context: may block.
+ * Return: 0 when every byte was taken; -EIO when the channel took none without
+ * an error; -ECANCELED, -ETIMEDOUT, or what the channel said.
+ */
+int channel_pwritev_all(struct channel *ch, const struct iovec *iov,
+			u32 iov_nr, u64 pos, struct error *err)
+{
+	struct transfer t = {
+		.ch = ch,
+		.iov = iov,
+		.iov_nr = iov_nr,
+		.pos = pos,
+		.start = pos,
+		.write = true,
+	};
+	int ret = transfer_run(&t, err);
+
+	return ret < 0 ? ret : 0;
+}
+
+/**
+ * channel_pread_all_eof() - channel_preadv_all_eof() with one buffer
+ * @ch: the channel
+ * @buf: where to
+ * @len: bytes
+ * @pos: position of the first byte
+ * @err: filled on failure
+ *
+ * Return: as channel_preadv_all_eof().
+ */
+int channel_pread_all_eof(struct channel *ch, void *buf, u64 len, u64 pos,
+			  struct error *err)
+{
+	struct iovec iov = { .iov_base = buf, .iov_len = len };
+
+	return channel_preadv_all_eof(ch, &iov, 1, pos, err);
+}
+
+/**
+ * channel_pread_all() - channel_preadv_all() with one buffer
+ * @ch: the channel
+ * @buf: where to
+ * @len: bytes
+ * @pos: position of the first byte
+ * @err: filled on failure
+ *
+ * Return: as channel_preadv_all().
+ */
+int channel_pread_all(struct channel *ch, void *buf, u64 len, u64 pos,
+		      struct error *err)
+{
+	struct iovec iov = { .iov_base = buf, .iov_len = len };
+
+	return channel_preadv_all(ch, &iov, 1, pos, err);
+}
+
+/**
+ * channel_pwrite_all() - channel_pwritev_all() with one buffer
+ * @ch: the channel
+ * @buf: what
+ * @len: bytes
+ * @pos: position of the first byte
+ * @err: filled on failure
+ *
+ * Return: as channel_pwritev_all().
+ */
+int channel_pwrite_all(struct channel *ch, const void *buf, u64 len, u64 pos,
+		       struct error *err)
+{
+	struct iovec iov = { .iov_base = (void *)buf, .iov_len = len };
+
+	return channel_pwritev_all(ch, &iov, 1, pos, err);
+}

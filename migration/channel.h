@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#ifndef LKVM_CHANNEL_H
+#define LKVM_CHANNEL_H
+
+#include <stdatomic.h>
+#include <sys/types.h>
+#include <sys/uio.h>
+
+#include "vmm/base/error.h"
+#include "vmm/base/types.h"
+
+struct channel;
+
+/**
+ * struct channel_control - how the work on one or more channels is ended early
+ * @cancelled: somebody has given up
+ * @wake_fd: an eventfd that is readable from then on, so that every wait ends
+ * @deadline_ns: CLOCK_MONOTONIC after which waits end with -ETIMEDOUT; 0 never
+ *
+ * One for each job, shared by its channels and threads.
+ */
+struct channel_control {
+	_Atomic bool cancelled;
+	int wake_fd;
+	_Atomic u64 deadline_ns;
+};
+
+/**
+ * struct channel_ops - what a kind of channel can do
+ * @preadv: move some bytes from a position: how many, 0 at the end, or a
+ *          negative errno. May move less than asked.
+ * @pwritev: move some bytes to a position, likewise
+ * @poll_fd: the descriptor to wait on after -EAGAIN; negative: -EAGAIN cannot
+ *           happen and is an error
+ * @sync: have everything written on stable storage; NULL: nothing to do
+ * @size: the end of what can be read, or a negative errno; NULL: unknown
+ * @close: free the channel
+ *
+ * Only migration/channel.c calls them.
+ */
+struct channel_ops {
+	ssize_t (*preadv)(struct channel *ch, const struct iovec *iov,
+			  int iov_nr, u64 pos);
+	ssize_t (*pwritev)(struct channel *ch, const struct iovec *iov,
+			   int iov_nr, u64 pos);
+	int (*poll_fd)(struct channel *ch);
+	int (*sync)(struct channel *ch);
+	s64 (*size)(struct channel *ch);
+	void (*close)(struct channel *ch);
+};
+
+/**
+ * struct channel - a place that bytes are written to or read from by position
+ * @ops: what it can do
+ * @control: how the work on it is ended early; NULL: it is not
+ * @name: file or peer, for error texts; owned
+ */
+struct channel {
+	const struct channel_ops *ops;
+	struct channel_control *control;
+	char *name;
+};
+
+/* Greatest number of bytes that one call of an operation is asked for. */
+#define CHANNEL_CHUNK_MAX	(32U << 20)
+
+int channel_control_init(struct channel_control *control, struct error *err)
+	__must_check;
+void channel_control_destroy(struct channel_control *control);
+void channel_control_cancel(struct channel_control *control);
+void channel_control_deadline(struct channel_control *control, u64 timeout_ms);
+
+int channel_init(struct channel *ch, const struct channel_ops *ops,
+		 const char *name, struct error *err) __must_check;
+void channel_close(struct channel *ch);
+int channel_sync(struct channel *ch, struct error *err) __must_check;
+s64 channel_size(struct channel *ch, struct error *err) __must_check;
+int channel_check(const struct channel *ch, struct error *err) __must_check;
+
+int channel_pread_all(struct channel *ch, void *buf, u64 len, u64 pos,
+		      struct error *err) __must_check;
+int channel_pread_all_eof(struct channel *ch, void *buf, u64 len, u64 pos,
+			  struct error *err) __must_check;
+int channel_preadv_all(struct channel *ch, const struct iovec *iov, u32 iov_nr,
+		       u64 pos, struct error *err) __must_check;
+int channel_preadv_all_eof(struct channel *ch, const struct iovec *iov,
+			   u32 iov_nr, u64 pos, struct error *err) __must_check;
+int channel_pwrite_all(struct channel *ch, const void *buf, u64 len, u64 pos,
+		       struct error *err) __must_check;
+int channel_pwritev_all(struct channel *ch, const struct iovec *iov,
+			u32 iov_nr, u64 pos, struct error *err) __must_check;
+
+/**
+ * struct channel_file_config - how to open a file as a channel
+ * @path: the file
+ * @dirfd: what a relative @path is relative to, AT_FDCWD for the working
+ *         directory
+ * @write: for writing, else for reading
+ * @create: it must not exist yet (O_EXCL); mode 0600
+ * @direct: O_DIRECT where file system and alignment allow it, else the page
+ *          cache
+ */
+struct channel_file_config {
+	const char *path;
+	int dirfd;
+	bool write;
+	bool create;
+	bool direct;
+};
+
+int channel_file_open(const struct channel_file_config *config,
+		      struct channel **out, struct error *err) __must_check;
+int channel_file_fd(const struct channel *ch);
+int channel_memory_open(void *buf, u64 size, struct channel **out,
+			struct error *err) __must_check;
+
+#endif /* LKVM_CHANNEL_H */

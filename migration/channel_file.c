@@ -1,0 +1,195 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/**
+ * DOC: files as channels
+ *
+ * A channel on a file may have two descriptors: one with O_DIRECT for the
+ * transfers whose memory, length and position are aligned, one without for all
+ * others (headers, the rest after a short transfer). Both reach the same file;
+ * the kernel keeps them coherent, since a direct transfer writes back and drops
+ * what the page cache holds of its range.
+ *
+ * Threads: any number at once.
+ */
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "migration/channel.h"
+#include "vmm/base/math.h"
+
+#define DIRECT_ALIGN	4096ULL
+
+/**
+ * struct channel_file - a file as a channel
+ * @ch: the channel
+ * @fd: through the page cache
+ * @direct_fd: past it, -1 when that is not possible or not wanted
+ */
+struct channel_file {
+	struct channel ch;
+	int fd;
+	int direct_fd;
+};
+
+static struct channel_file *to_file(const struct channel *ch)
+{
+	return container_of((struct channel *)ch, struct channel_file, ch);
+}
+
+static bool suits_direct(const struct iovec *iov, int iov_nr, u64 pos)
+{
+	u64 bits = pos;
+	int i;
+
+	for (i = 0; i < iov_nr; i++)
+		bits |= (uintptr_t)iov[i].iov_base | iov[i].iov_len;
+	return is_aligned(bits, DIRECT_ALIGN);
+}
+
+static int pick_fd(const struct channel_file *f, const struct iovec *iov,
+		   int iov_nr, u64 pos)
+{
+	if (f->direct_fd >= 0 && suits_direct(iov, iov_nr, pos))
+		return f->direct_fd;
+	return f->fd;
+}
+
+static ssize_t file_preadv(struct channel *ch, const struct iovec *iov,
+			   int iov_nr, u64 pos)
+{
+	struct channel_file *f = to_file(ch);
+	ssize_t n = preadv(pick_fd(f, iov, iov_nr, pos), iov, iov_nr,
+			   (off_t)pos);
+
+	return n < 0 ? -errno : n;
+}
+
+static ssize_t file_pwritev(struct channel *ch, const struct iovec *iov,
+			    int iov_nr, u64 pos)
+{
+	struct channel_file *f = to_file(ch);
+	ssize_t n = pwritev(pick_fd(f, iov, iov_nr, pos), iov, iov_nr,
+			    (off_t)pos);
+
+	return n < 0 ? -errno : n;
+}
+
+static int file_sync(struct channel *ch)
+{
+	return fsync(to_file(ch)->fd) < 0 ? -errno : 0;
+}
+
+static s64 file_size(struct channel *ch)
+{
+	struct stat st;
+
+	if (fstat(to_file(ch)->fd, &st) < 0)
+		return -errno;
+	return st.st_size;
+}
+
+static void file_close(struct channel *ch)
+{
+	struct channel_file *f = to_file(ch);
+
+	if (f->direct_fd >= 0)
+		close(f->direct_fd);
+	close(f->fd);
+	free(f);
+}
+
+static const struct channel_ops file_ops = {
+	.preadv = file_preadv,
+	.pwritev = file_pwritev,
+	.sync = file_sync,
+	.size = file_size,
+	.close = file_close,
+};
+
+/*
+ * The same file once more, past the page cache. Through /proc, so that it is
+ * the same file even when the name means another one by now.
+ */
+static int open_direct(int fd, bool write)
+{
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	return open(path, (write ? O_RDWR : O_RDONLY) | O_DIRECT | O_CLOEXEC);
+}
+
+static int open_plain(const struct channel_file_config *config,
+		      struct error *err)
+{
+	int flags = config->write ? O_RDWR : O_RDONLY;
+	struct stat st;
+	int fd;
+
+	if (config->create)
+		flags |= O_CREAT | O_EXCL;
+	/* A pipe is refused below and must not block here. */
+	fd = openat(config->dirfd, config->path, flags | O_CLOEXEC | O_NONBLOCK,
+		    0600);
+	if (fd < 0)
+		return error_set(err, -errno, "%s: %m", config->path);
+	if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode))
+		return fd;
+	close(fd);
+	return error_set(err, -EINVAL, "%s: not a regular file", config->path);
+}
+
+/**
+ * channel_file_open() - open or create a file as a channel
+ * @config: see struct channel_file_config
+ * @out: the channel; channel_close() frees it
+ * @err: filled on failure
+ *
+ * Return: 0; -EEXIST when a file to be created exists; -EINVAL for something
+ * else than a regular file; or what the system said.
+ */
+int channel_file_open(const struct channel_file_config *config,
+		      struct channel **out, struct error *err)
+{
+	struct channel_file *f;
+	int fd, ret;
+
+	fd = open_plain(config, err);
+	if (fd < 0)
+		return fd;
+	f = calloc(1, sizeof(*f));
+	if (!f) {
+		ret = error_set(err, -ENOMEM, "%s: out of memory",
+				config->path);
+		goto err_close;
+	}
+	f->fd = fd;
+	f->direct_fd = config->direct ? open_direct(fd, config->write) : -1;
+	ret = channel_init(&f->ch, &file_ops, config->path, err);
+	if (ret)
+		goto err_free;
+	*out = &f->ch;
+	return 0;
+
+err_free:
+	if (f->direct_fd >= 0)
+		close(f->direct_fd);
+	free(f);
+err_close:
+	close(fd);
+	return ret;
+}
+
+/**
+ * channel_file_fd() - the descriptor of a file channel, for mapping it
+ * @ch: a channel made by channel_file_open()
+ *
+ * Return: the descriptor; the channel keeps it.
+ */
+int channel_file_fd(const struct channel *ch)
+{
+	assert(ch->ops == &file_ops);
+	return to_file(ch)->fd;
+}

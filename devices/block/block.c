@@ -302,6 +302,7 @@ static void req_begin(struct block *blk, struct iothread *t,
 {
 	req->lane = lane_of(blk, t);
 	req->kind = (u8)kind;
+	req->step = 0;
 	req->flags = 0;
 	req->retries = 0;
 	req->cancelled = false;

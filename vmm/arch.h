@@ -74,6 +74,11 @@ const struct arch_resource *arch_resource_find(const char *class, u32 index);
 
 extern const struct arch_layout arch_layout;
 extern const char arch_name[];
+/* The kernel's image: what it is called, and where its build puts it. */
+extern const char arch_kernel_image[];
+extern const char arch_kernel_in_tree[];
+/* GPT type of a root partition (Discoverable Partitions Specification). */
+extern const char arch_root_partition_type[];
 
 /**
  * struct arch_boot - what to start the guest with

@@ -13,6 +13,15 @@ struct device;
 struct vm;
 
 /**
+ * struct stat_sink - takes the counters of a device
+ * @counter: called for each: a name of lower case letters, digits and "-",
+ *           and how often it happened since the machine was made
+ */
+struct stat_sink {
+	void (*counter)(struct stat_sink *sink, const char *name, u64 value);
+};
+
+/**
  * struct device_address - where the guest finds a device
  * @slot: PCI slot (device number), 0 to 31; unused for platform devices
  * @function: PCI function, 0 to 7
@@ -55,9 +64,10 @@ enum device_kind {
  * @resume: before vCPUs run: re-arm, look at every doorbell again. NULL:
  *          nothing to do.
  * @unrealize: once: free all, in reverse order. Cannot fail.
+ * @stat: give the counters to @sink, in any phase. NULL: it has none.
  *
- * All are called on the main loop's thread; @reset, @save, @check and @load
- * with the device's lock held.
+ * All are called on the main loop's thread; @reset, @save, @check, @load and
+ * @stat with the device's lock held.
  */
 struct device_ops {
 	int (*realize)(struct device *dev, struct error *err);
@@ -69,6 +79,7 @@ struct device_ops {
 	void (*load)(struct device *dev, const void *state);
 	void (*resume)(struct device *dev);
 	void (*unrealize)(struct device *dev);
+	void (*stat)(const struct device *dev, struct stat_sink *sink);
 };
 
 /**
@@ -82,6 +93,10 @@ struct device_ops {
  * @host: others sit behind it (LOCK_DEVICE_HOST instead of LOCK_DEVICE)
  * @hidden: cannot be asked for on the command line
  * @max: greatest number in one machine
+ * @guest_disk: what a Linux guest calls the first of them, when it is a disk
+ *              whose image is the option "file" ("/dev/nvme0n1"); else NULL
+ * @guest_partition: what stands between that name and the number of a
+ *                   partition ("p")
  * @instance_size: bytes of its run-time struct, which starts with its struct
  *                 device (or struct pci_device)
  * @options: its options; the configuration struct is &device.config
@@ -97,6 +112,8 @@ struct device_class {
 	bool hidden;
 	bool host;
 	u32 max;
+	const char *guest_disk;
+	const char *guest_partition;
 	size_t instance_size;
 	const struct option_table *options;
 	const struct state_desc *state;

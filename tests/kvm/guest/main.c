@@ -18,6 +18,7 @@ static const struct test *const tables[] = {
 	machine_tests,
 	serial_tests,
 	end_tests,
+	pci_tests,
 };
 
 static const struct test *test_find(const char *name)

@@ -19,6 +19,7 @@ static const struct test *const tables[] = {
 	serial_tests,
 	end_tests,
 	pci_tests,
+	nvme_tests,
 };
 
 static const struct test *test_find(const char *name)

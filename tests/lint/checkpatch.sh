@@ -22,7 +22,7 @@ but_c11()
 {
 	while IFS=: read -r file line remark; do
 		sed -n "$((line > 1 ? line - 1 : 1)),${line}p" "$file" |
-			grep -q -e _Atomic -e '^static_assert(' -e typeof ||
+			grep -q -e _Atomic -e '^static_assert(' -e 'typeof(' ||
 			echo "$file:$line:$remark"
 	done
 }

@@ -20,6 +20,7 @@ static const struct test *const tables[] = {
 	end_tests,
 	pci_tests,
 	nvme_tests,
+	stamp_tests,
 };
 
 static const struct test *test_find(const char *name)

@@ -85,6 +85,7 @@ step_lint()
 step_build()
 {
 	build "build with gcc" O="$O/gcc" all tests
+	run objects O="$O/gcc" lint-objects
 }
 
 step_quick()

@@ -195,4 +195,36 @@ echo 'rm $1' >>run.sh
 finds shell 'SC2086'
 echo '.Xx' >>Documentation/man/lkvm.1
 finds man 'lkvm.1:.*Xx'
+
+# ---- objects ----------------------------------------------------------------
+
+# compiled: error.c with the text on standard input behind it, and the checker.
+compiled()
+{
+	mkdir -p build/vmm/base
+	git show good:vmm/base/error.c >vmm/base/error.c
+	cat >>vmm/base/error.c
+	gcc -O2 -fPIE -I. -c -o build/vmm/base/error.o vmm/base/error.c
+	O=build sh "$lint_home/objects.sh"
+}
+
+check "objects is quiet on a good tree" compiled <<'END'
+static int one(void) { return 1; }
+int (*const error_table[])(void) = { one, error_get };
+END
+refuse "objects finds: a variable" 'error.o: error_count' compiled <<'END'
+int error_count;
+END
+refuse "objects finds: a variable in a function" 'error.o: calls' compiled <<'END'
+int error_next(void) { static int calls = 3; return calls++; }
+END
+refuse "objects finds: exit()" 'error.o: exit' compiled <<'END'
+#include <stdlib.h>
+#define END_IT exit
+void error_end(void) { END_IT(1); }
+END
+refuse "objects finds: printf()" 'error.o: puts' compiled <<'END'
+#include <stdio.h>
+void error_say(void) { printf("error\n"); }
+END
 tap_done

@@ -7,6 +7,10 @@
 # kernel. They run on this machine if its processor can run it, else in the
 # emulated outer machine (nested.sh); it says which. The tests print TAP;
 # SUMMARY is as run-tap.sh writes it.
+#
+# From the environment: GUEST_CPUS, the numbers of processors to test with
+# ("1 4"); LKVM_GUEST_KERNEL, a kernel to use instead of Debian's, directly on
+# this machine whatever its /dev/kvm is like: quick, but not the real test.
 
 set -eu
 cd "$(dirname "$0")/../.."
@@ -39,7 +43,13 @@ stage_copy "$temp/stage" "$kernel/vmlinuz" vmlinuz
 stage_copy "$temp/stage" "$image" root.img
 
 run="sh tests/lib/run-tap.sh -t ${SYSTEM_LIMIT:-1500} -s"
-level=$(sh tests/system/level.sh)
+if [ -n "${LKVM_GUEST_KERNEL:-}" ]; then
+	level="direct: with the kernel $LKVM_GUEST_KERNEL"
+	cp "$LKVM_GUEST_KERNEL" "$temp/stage/vmlinuz"
+else
+	level=$(sh tests/system/level.sh)
+fi
+export GUEST_CPUS="${GUEST_CPUS:-1 4}"
 case $level in
 direct*)
 	echo "# system tests: $level"
@@ -48,7 +58,7 @@ direct*)
 *)
 	echo "# system tests: $level"
 	sh tests/system/nested.sh -l "$temp/log" -o "$temp" "$temp/stage" \
-		"$run /out/summary $*" || {
+		"GUEST_CPUS='$GUEST_CPUS' $run /out/summary $*" || {
 		echo "not ok - the outer machine ended with exit code $?"
 		tail -n 20 "$temp/log" | sed 's/^/# outer: /'
 		echo "0 1 0 outer machine" >>"$temp/summary"

@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# test-guest.sh [CPUS...] - a stock kernel on the built-in NVMe disk, and all
-# the tests in it, with one and with four processors
+# test-guest.sh - a stock kernel on the built-in NVMe disk, and all the tests in
+# it, with each of the numbers of processors in GUEST_CPUS
 
 . tests/lib/tap.sh
 . tests/system/machine.sh
@@ -21,8 +21,7 @@ run_guest()
 	same "$1 cpu: lkvm ends with" "$machine_code" 0
 }
 
-[ $# -gt 0 ] || set -- 1 4
-for cpus; do
+for cpus in $GUEST_CPUS; do
 	run_guest "$cpus"
 done
 tap_done

@@ -68,7 +68,7 @@ struct bounce_pool {
  */
 struct block_lane {
 	struct block *blk;
-	_Atomic(struct iothread *) loop;
+	struct iothread *_Atomic loop;
 	_Atomic u32 in_flight;
 	struct list later;
 	struct loop_call call;

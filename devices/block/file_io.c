@@ -63,7 +63,7 @@ static void prep_rw(struct io_uring_sqe *sqe, struct block_file *file,
 		io_uring_prep_writev(sqe, file->fd, iov,
 				     min_of(nr, (u32)IOV_MAX), req->offset);
 	if (req->flags & BLOCK_FUA)
-		sqe->rw_flags = RWF_DSYNC;
+		sqe->rw_flags = (__force __kernel_rwf_t)RWF_DSYNC;
 }
 
 static void prep_zeroes(struct io_uring_sqe *sqe, struct block_file *file,
@@ -73,7 +73,7 @@ static void prep_zeroes(struct io_uring_sqe *sqe, struct block_file *file,
 
 	io_uring_prep_write(sqe, file->fd, file->zeroes, len, req->offset);
 	if (req->flags & BLOCK_FUA)
-		sqe->rw_flags = RWF_DSYNC;
+		sqe->rw_flags = (__force __kernel_rwf_t)RWF_DSYNC;
 }
 
 static void issue(struct block_req *req, enum file_step step)

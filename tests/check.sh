@@ -13,6 +13,7 @@
 #
 #   lint      the checkers of tests/lint
 #   build     gcc, warnings are errors
+#   sparse    endianness, address types, locks
 #   quick     the levels unit and device
 #   address   the same under AddressSanitizer and UBSan
 #   thread    the same under ThreadSanitizer
@@ -88,6 +89,11 @@ step_build()
 	run objects O="$O/gcc" lint-objects
 }
 
+step_sparse()
+{
+	build "sparse has no remarks" O="$O/sparse" C=1 all
+}
+
 step_quick()
 {
 	run unit O="$O/gcc" check-unit
@@ -142,7 +148,7 @@ step_system()
 }
 
 [ $# -gt 0 ] ||
-	set -- lint build quick address thread kvm fuzz clang static system
+	set -- lint build sparse quick address thread kvm fuzz clang static system
 
 sh tests/lib/packages.sh test lint system </dev/null ||
 	failed "packages could not be installed"

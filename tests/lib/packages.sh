@@ -35,7 +35,7 @@ packages()
 		;;
 	test)
 		packages build
-		echo linux-source xz-utils clang libclang-rt-14-dev
+		echo linux-source xz-utils clang libclang-rt-14-dev sparse
 		;;
 	lint)
 		echo linux-source xz-utils perl codespell shellcheck mandoc

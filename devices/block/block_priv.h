@@ -37,6 +37,7 @@ struct block_worker {
  * @fd: the open file
  * @mem_mask: bits of a memory address that must be 0; 0 without O_DIRECT
  * @len_mask: bits of each vector's length that must be 0
+ * @sector_mask: bits of a position that must be 0 in fallocate and BLKDISCARD
  * @no_punch: the file system has refused FALLOC_FL_PUNCH_HOLE
  * @no_zero_range: the file system has refused FALLOC_FL_ZERO_RANGE
  * @discard_by_ioctl: discards are BLKDISCARD, done by @worker
@@ -48,6 +49,7 @@ struct block_file {
 	int fd;
 	u32 mem_mask;
 	u32 len_mask;
+	u32 sector_mask;
 	_Atomic bool no_punch;
 	_Atomic bool no_zero_range;
 	bool discard_by_ioctl;

@@ -217,9 +217,12 @@ static void get_block_sizes(struct block_file *file)
 	info->physical_block_size = BLOCK_MEM_ALIGN_MAX;
 	if (!info->is_device)
 		return;
-	if (ioctl(file->fd, BLKSSZGET, &logical) == 0 && info->direct &&
-	    logical > (int)info->logical_block_size)
-		info->logical_block_size = (u32)logical;
+	if (ioctl(file->fd, BLKSSZGET, &logical) == 0 &&
+	    logical > (int)SECTOR) {
+		file->sector_mask = (u32)logical - 1;
+		if (info->direct && logical > (int)info->logical_block_size)
+			info->logical_block_size = (u32)logical;
+	}
 	if (ioctl(file->fd, BLKPBSZGET, &physical) == 0 && physical)
 		info->physical_block_size = physical;
 }
@@ -285,7 +288,9 @@ static int prepare_discard(struct block_file *file, struct error *err)
 	u64 granularity;
 	int ret;
 
-	info->zero_after_discard = true;
+	/* Parts of a sector, which the page cache allows, are not discarded. */
+	info->zero_after_discard = file->sector_mask <
+				   info->logical_block_size;
 	if (!file->blk.discard || info->readonly)
 		return 0;
 	info->discard_granularity = info->physical_block_size;

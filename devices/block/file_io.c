@@ -226,6 +226,8 @@ static enum file_step zeroes_step(struct block_req *req)
 {
 	struct block_file *file = block_req_file(req);
 
+	if ((req->offset | req->left) & file->sector_mask)
+		return STEP_ZEROES;
 	if ((req->flags & BLOCK_MAY_DISCARD) && !atomic_load(&file->no_punch))
 		return STEP_PUNCH;
 	if (!atomic_load(&file->no_zero_range))
@@ -313,11 +315,23 @@ static void submit_rw(struct block_req *req)
 	}
 }
 
+/* Whole sectors within the range; what is around them stays as it is. */
+static void trim_to_sectors(struct block_req *req, u32 mask)
+{
+	u64 end = round_down_to(req->offset + req->left, (u64)mask + 1);
+
+	req->offset = round_up_to(req->offset, (u64)mask + 1);
+	req->left = end > req->offset ? end - req->offset : 0;
+}
+
 static void submit_discard(struct block_req *req)
 {
 	struct block_file *file = block_req_file(req);
 
-	if (file->discard_by_ioctl) {
+	trim_to_sectors(req, file->sector_mask);
+	if (!req->left) {
+		block_complete_later(req, 0);
+	} else if (file->discard_by_ioctl) {
 		req->step = STEP_WORKER;
 		block_worker_queue(&file->worker, req);
 	} else if (atomic_load(&file->no_punch)) {

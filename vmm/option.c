@@ -378,6 +378,23 @@ const char *option_get_string(const struct option_table *table,
 	return *(char *const *)field(opt, config);
 }
 
+/**
+ * option_get_bool() - is a bool option on?
+ * @table: the options
+ * @config: the configuration
+ * @name: of the option
+ *
+ * Return: its value; false when there is no bool option of that name.
+ */
+bool option_get_bool(const struct option_table *table, const void *config,
+		     const char *name)
+{
+	const struct option_desc *opt = option_find(table, name);
+
+	return opt && opt->type == OPTION_BOOL &&
+		*(const bool *)field(opt, config);
+}
+
 static int set_default(const struct option_desc *opt, void *config)
 {
 	char **text = field(opt, config);

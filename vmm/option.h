@@ -106,6 +106,8 @@ const struct option_desc *option_find(const struct option_table *table,
 				      const char *name);
 const char *option_get_string(const struct option_table *table,
 			      const void *config, const char *name);
+bool option_get_bool(const struct option_table *table, const void *config,
+		     const char *name);
 int option_set(const struct option_table *table, void *config,
 	       const char *name, const char *value, struct error *err)
 	__must_check;

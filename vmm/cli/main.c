@@ -13,8 +13,14 @@
 #include "vmm/cli/output.h"
 
 static const struct cli_command *const commands[] = {
-	&cli_help,
+	&cli_list,
+	&cli_stop,
+	&cli_pause,
+	&cli_resume,
+	&cli_stat,
+	&cli_debug,
 	&cli_version,
+	&cli_help,
 };
 
 static const struct cli_command *find_command(const char *name)

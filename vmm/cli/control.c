@@ -1,0 +1,357 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/**
+ * DOC: the control socket: lines in, lines out, and nobody can hold it up
+ *
+ * A machine listens on a UNIX stream socket, mode 0600 in a folder of mode
+ * 0700. A request is a line with a JSON object, the answer another one;
+ * Documentation/control-protocol.rst has the schema, control_commands.c the
+ * commands.
+ *
+ * Each client has one io_uring operation at a time: either its next bytes are
+ * being received or its answer is being sent. So a client that sends without
+ * reading is not read from any longer, memory per client is bounded, and the
+ * order of answers is that of the requests. A line that is too long ends the
+ * connection, after an answer that says so. Above CONTROL_CLIENTS_MAX clients
+ * the next one waits in the socket's backlog.
+ *
+ * Threads: the main loop.
+ */
+#include <json-c/json.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "vmm/base/log.h"
+#include "vmm/cli/control.h"
+#include "vmm/vm.h"
+
+/* How long the last answers may take once the machine has ended. */
+#define LINGER_ROUNDS	1000
+
+/**
+ * struct control_client - a connection
+ * @link: in &control.clients
+ * @control: whose
+ * @op: receiving or sending, see @answer
+ * @fd: the connection
+ * @busy: @op is in the ring
+ * @last: end the connection after this answer
+ * @in_len: bytes in @in
+ * @answer: what is being sent, NULL while receiving
+ * @answer_len: bytes of it
+ * @answer_sent: bytes of it that were sent
+ * @in: received and not looked at yet
+ */
+struct control_client {
+	struct list link;
+	struct control *control;
+	struct io_op op;
+	int fd;
+	bool busy;
+	bool last;
+	size_t in_len;
+	char *answer;
+	size_t answer_len;
+	size_t answer_sent;
+	char in[CONTROL_LINE_MAX];
+};
+
+static void start_accept(struct control *control);
+static void go_on(struct control_client *client);
+
+static void drop_client(struct control_client *client)
+{
+	struct control *control = client->control;
+
+	list_del(&client->link);
+	control->clients_nr--;
+	close(client->fd);
+	free(client->answer);
+	free(client);
+	start_accept(control);
+}
+
+/* ---- one client --------------------------------------------------------- */
+
+static void start_receive(struct control_client *client)
+{
+	struct iothread *loop = &client->control->vm->loop;
+
+	client->busy = true;
+	io_uring_prep_recv(iothread_sqe(loop, &client->op), client->fd,
+			   client->in + client->in_len,
+			   sizeof(client->in) - client->in_len, 0);
+}
+
+static void start_send(struct control_client *client)
+{
+	struct iothread *loop = &client->control->vm->loop;
+
+	client->busy = true;
+	io_uring_prep_send(iothread_sqe(loop, &client->op), client->fd,
+			   client->answer + client->answer_sent,
+			   client->answer_len - client->answer_sent,
+			   MSG_NOSIGNAL);
+}
+
+/* False when there is no memory for it. */
+static bool set_answer(struct control_client *client, struct json_object *obj)
+{
+	const char *text = json_object_to_json_string_ext(obj,
+			JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE);
+	size_t len = strlen(text);
+
+	client->answer = malloc(len + 1);
+	if (client->answer) {
+		memcpy(client->answer, text, len);
+		client->answer[len] = '\n';
+		client->answer_len = len + 1;
+		client->answer_sent = 0;
+	}
+	json_object_put(obj);
+	return client->answer;
+}
+
+/*
+ * The answer goes out at once where it can: the request may have ended the
+ * machine, and with it the loop.
+ */
+static void try_send(struct control_client *client)
+{
+	ssize_t n = send(client->fd, client->answer, client->answer_len,
+			 MSG_DONTWAIT | MSG_NOSIGNAL);
+
+	if (n > 0)
+		client->answer_sent = (size_t)n;
+}
+
+static void answer_done(struct control_client *client)
+{
+	free(client->answer);
+	client->answer = NULL;
+}
+
+/* Takes one line out of the buffer; false when there is none. */
+static bool take_line(struct control_client *client)
+{
+	struct vm *vm = client->control->vm;
+	char *end = memchr(client->in, '\n', client->in_len);
+	size_t len;
+
+	if (!end) {
+		if (client->in_len < sizeof(client->in))
+			return false;
+		client->last = true;
+		end = client->in + client->in_len - 1;
+	}
+	len = (size_t)(end - client->in);
+	/* A line that is too long is no request: its answer says so. */
+	if (!set_answer(client, control_answer(vm, client->last ? NULL :
+					       client->in, len)))
+		client->last = true;
+	client->in_len -= len + 1;
+	memmove(client->in, end + 1, client->in_len);
+	return true;
+}
+
+/* Nothing is in the ring for this client: find out what is next. */
+static void go_on(struct control_client *client)
+{
+	while (!client->answer && !client->last && take_line(client)) {
+		if (!client->answer)
+			break;
+		try_send(client);
+		if (client->answer_sent == client->answer_len)
+			answer_done(client);
+	}
+	if (client->answer)
+		start_send(client);
+	else if (client->last || client->control->closing)
+		drop_client(client);
+	else
+		start_receive(client);
+}
+
+static void client_done(struct io_op *op, s32 res, u32 flags)
+{
+	struct control_client *client =
+		container_of(op, struct control_client, op);
+
+	client->busy = false;
+	if (res == -EINTR || res == -EAGAIN) {
+		go_on(client);
+		return;
+	}
+	if (res <= 0) {
+		drop_client(client);
+		return;
+	}
+	if (client->answer) {
+		client->answer_sent += (size_t)res;
+		if (client->answer_sent == client->answer_len)
+			answer_done(client);
+	} else {
+		client->in_len += (size_t)res;
+	}
+	go_on(client);
+}
+
+/* ---- the socket --------------------------------------------------------- */
+
+/* The folder keeps others out; this does where the folder does not. */
+static bool is_allowed(int fd)
+{
+	struct ucred who;
+	socklen_t len = sizeof(who);
+
+	return !getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &who, &len) &&
+		(who.uid == geteuid() || !who.uid);
+}
+
+static void add_client(struct control *control, int fd)
+{
+	struct control_client *client;
+
+	client = is_allowed(fd) ? calloc(1, sizeof(*client)) : NULL;
+	if (!client) {
+		close(fd);
+		return;
+	}
+	client->control = control;
+	client->fd = fd;
+	client->op.done = client_done;
+	list_add_tail(&control->clients, &client->link);
+	control->clients_nr++;
+	start_receive(client);
+}
+
+static void accept_done(struct io_op *op, s32 res, u32 flags)
+{
+	struct control *control = container_of(op, struct control, accept_op);
+
+	control->accepting = false;
+	if (res >= 0 && control->closing)
+		close(res);
+	else if (res >= 0)
+		add_client(control, res);
+	else if (res != -ECANCELED)
+		log_limited(LOG_WARNING, "control socket: accept: %s",
+			    strerror(-res));
+	start_accept(control);
+}
+
+static void start_accept(struct control *control)
+{
+	if (control->accepting || control->closing ||
+	    control->clients_nr == CONTROL_CLIENTS_MAX)
+		return;
+	control->accepting = true;
+	io_uring_prep_accept(iothread_sqe(&control->vm->loop,
+					  &control->accept_op),
+			     control->fd, NULL, NULL, SOCK_CLOEXEC);
+}
+
+static int listen_at(const struct sockaddr_un *addr, int *out,
+		     struct error *err)
+{
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	mode_t mask;
+	int ret;
+
+	if (fd < 0)
+		return error_set(err, -errno, "control socket: %m");
+	/* The socket has its mode from the first moment on. */
+	mask = umask(0177);
+	ret = bind(fd, (const struct sockaddr *)addr, sizeof(*addr)) ?
+		-errno : 0;
+	umask(mask);
+	if (!ret && listen(fd, CONTROL_CLIENTS_MAX))
+		ret = -errno;
+	if (ret) {
+		close(fd);
+		return error_set(err, ret, "%s: %s", addr->sun_path,
+				 strerror(-ret));
+	}
+	*out = fd;
+	return 0;
+}
+
+/**
+ * control_create() - open the control socket of a machine
+ * @vm: the machine
+ * @addr: where; nothing is there yet
+ * @out: the socket
+ * @err: set on failure
+ *
+ * Context: main loop's thread, before other threads exist (it sets the umask
+ * for a moment).
+ * Return: 0 or a negative errno.
+ */
+int control_create(struct vm *vm, const struct sockaddr_un *addr,
+		   struct control **out, struct error *err)
+{
+	struct control *control = calloc(1, sizeof(*control));
+	int ret;
+
+	if (!control)
+		return error_set(err, -ENOMEM, "control socket: no memory");
+	ret = listen_at(addr, &control->fd, err);
+	if (ret) {
+		free(control);
+		return ret;
+	}
+	control->vm = vm;
+	control->accept_op.done = accept_done;
+	list_init(&control->clients);
+	start_accept(control);
+	*out = control;
+	return 0;
+}
+
+/* What is in the ring ends, or is made to end. */
+static void end_operations(struct control *control)
+{
+	struct iothread *loop = &control->vm->loop;
+	struct control_client *client;
+
+	if (control->accepting)
+		io_uring_prep_cancel(iothread_sqe(loop, NULL),
+				     &control->accept_op, 0);
+	list_for_each_entry(client, &control->clients, link)
+		if (!client->answer)
+			shutdown(client->fd, SHUT_RD);
+}
+
+/**
+ * control_destroy() - close the socket and all connections
+ * @control: the socket, or NULL
+ *
+ * Answers that are on their way still arrive, if the client takes them.
+ *
+ * Context: main loop's thread, outside of the loop.
+ */
+void control_destroy(struct control *control)
+{
+	struct control_client *client;
+	u32 rounds;
+
+	if (!control)
+		return;
+	control->closing = true;
+	end_operations(control);
+	for (rounds = 0; control->clients_nr && rounds < LINGER_ROUNDS;
+	     rounds++) {
+		iothread_run_once(&control->vm->loop, false);
+		usleep(rounds ? 1000 : 0);
+	}
+	/* A client that does not take its answer. */
+	list_for_each_entry(client, &control->clients, link)
+		shutdown(client->fd, SHUT_RDWR);
+	while (control->clients_nr || control->accepting)
+		iothread_run_once(&control->vm->loop, true);
+	close(control->fd);
+	free(control);
+}

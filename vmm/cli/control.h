@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#ifndef LKVM_CONTROL_H
+#define LKVM_CONTROL_H
+
+#include "vmm/base/error.h"
+#include "vmm/base/list.h"
+#include "vmm/base/types.h"
+#include "vmm/iothread.h"
+
+struct json_object;
+struct runtime;
+struct sockaddr_un;
+struct vm;
+
+/* Longest request line, its newline included, and most clients at a time. */
+#define CONTROL_LINE_MAX	16384
+#define CONTROL_CLIENTS_MAX	32
+
+/**
+ * struct control - the control socket of a machine
+ * @vm: the machine
+ * @fd: the listening socket
+ * @accept_op: a client is waited for
+ * @accepting: @accept_op is in the ring
+ * @closing: no more clients
+ * @clients: struct control_client
+ * @clients_nr: how many
+ */
+struct control {
+	struct vm *vm;
+	int fd;
+	struct io_op accept_op;
+	bool accepting;
+	bool closing;
+	struct list clients;
+	u32 clients_nr;
+};
+
+int control_create(struct vm *vm, const struct sockaddr_un *addr,
+		   struct control **out, struct error *err) __must_check;
+void control_destroy(struct control *control);
+
+/* control_commands.c */
+struct json_object *control_answer(struct vm *vm, const char *line, size_t len);
+
+/* control_client.c */
+int control_connect(const struct runtime *rt, const char *name, int *fd,
+		    struct error *err) __must_check;
+int control_call(int fd, const char *command, struct json_object *arguments,
+		 struct json_object **result, struct error *err) __must_check;
+int control_wait_end(int fd, u64 timeout_ms) __must_check;
+
+#endif /* LKVM_CONTROL_H */

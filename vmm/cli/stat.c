@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/**
+ * DOC: lkvm stat
+ */
+#include <json-c/json.h>
+#include <stdio.h>
+
+#include "vmm/cli/cli.h"
+#include "vmm/cli/control.h"
+#include "vmm/cli/target.h"
+
+/**
+ * struct stat_options - options of `lkvm stat`
+ * @target: which machines
+ * @json: as JSON
+ */
+struct stat_options {
+	struct target target;
+	bool json;
+};
+
+static const struct option_desc stat_opts[] = {
+	TARGET_OPTIONS,
+	{
+		.name = "json", .help = "as a JSON array",
+		.type = OPTION_BOOL, .scope = OPTION_HOST,
+		.offset = offsetof(struct stat_options, json),
+	},
+};
+
+static const struct option_table stat_table = {
+	.name = "stat", .config_size = sizeof(struct stat_options),
+	.dashes = true, .opts = stat_opts, .nr = ARRAY_SIZE(stat_opts),
+};
+
+static const struct cli_letter stat_letters[] = { TARGET_LETTERS, { 0 } };
+
+static const struct cli_absent stat_absent[] = {
+	{ "memory", 'm', "there is no balloon device in this version" },
+	{ 0 },
+};
+
+static int stat_one(const struct target_call *call, struct error *err)
+{
+	struct json_object *result = NULL;
+	int ret = control_call(call->fd, "stat", NULL, &result, err);
+
+	if (ret)
+		return ret;
+	json_object_object_add(result, "name",
+			       json_object_new_string(call->name));
+	json_object_array_add(call->arg, result);
+	return 0;
+}
+
+static void print_counters(const char *name, struct json_object *counters)
+{
+	printf("  %-8s", name);
+	json_object_object_foreach(counters, key, value)
+		printf(" %s %s", key, json_object_get_string(value));
+	printf("\n");
+}
+
+static void print_machine(struct json_object *stat)
+{
+	struct json_object *name = NULL, *up = NULL, *vcpus = NULL;
+	struct json_object *devices = NULL;
+	char vcpu[32];
+	size_t i;
+	s64 ms;
+
+	json_object_object_get_ex(stat, "name", &name);
+	json_object_object_get_ex(stat, "up-ms", &up);
+	ms = json_object_get_int64(up);
+	printf("%s up %lld.%03lld s\n", json_object_get_string(name),
+	       (long long)ms / 1000, (long long)ms % 1000);
+	if (json_object_object_get_ex(stat, "vcpus", &vcpus) &&
+	    json_object_is_type(vcpus, json_type_array))
+		for (i = 0; i < json_object_array_length(vcpus); i++) {
+			snprintf(vcpu, sizeof(vcpu), "vcpu%zu", i);
+			print_counters(vcpu,
+				       json_object_array_get_idx(vcpus, i));
+		}
+	if (json_object_object_get_ex(stat, "devices", &devices) &&
+	    json_object_is_type(devices, json_type_object)) {
+		json_object_object_foreach(devices, key, value)
+			print_counters(key, value);
+	}
+}
+
+static int stat_machines(const struct cli *cli, const struct cli_args *args)
+{
+	const struct stat_options *opts = args->config;
+	struct json_object *all = json_object_new_array();
+	int code = target_each(&opts->target, stat_one, all);
+	size_t i;
+
+	if (opts->json)
+		printf("%s\n", json_object_to_json_string_ext(all,
+			JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_NOSLASHESCAPE));
+	for (i = 0; !opts->json && i < json_object_array_length(all); i++)
+		print_machine(json_object_array_get_idx(all, i));
+	json_object_put(all);
+	return code;
+}
+
+const struct cli_command cli_stat = {
+	.name = "stat",
+	.summary = "show what the vCPUs and devices of a machine have done",
+	.options = &stat_table,
+	.letters = stat_letters,
+	.absent = stat_absent,
+	.fn = stat_machines,
+};

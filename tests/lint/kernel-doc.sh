@@ -30,27 +30,32 @@ no_head()
 	done
 }
 
-# A definition starts in column 0 and its body with a brace in column 0. The
-# documentation ends on the line before; attributes stand on the first line.
+# A definition starts in column 0, perhaps with its type on a line before, and
+# its body with a brace in column 0. Its documentation may also stand in a header.
 undocumented()
 {
+	files '*.c' '*.h' | xargs sed -n 's/^ \* \([a-z_0-9]*\)() - .*/\1/p' |
+		sort -u >"$tap_output.documented"
 	files '*.c' | grep -v '^tests/' | while read -r file; do
 		awk -v file="$file" '
-			/^\/\*\*$/ { doc = 1 }
-			/\*\/$/ { ended = doc ? FNR : 0; doc = 0 }
+			FNR == NR { documented[$1] = 1; next }
 			/^[a-z_].*[a-z_0-9]\(/ && !/;[ \t]*$/ && !/^static/ &&
-			!/^(typedef|struct [a-z_0-9]+ \{|enum|extern)/ {
-				head = $0
+			!/^(typedef|struct [a-z_0-9]+ \{|enum|extern)/ &&
+			before !~ /^static[^;{(]*$/ {
+				name = $0
+				sub(/\(.*/, "", name)
+				sub(/.*[ *]/, "", name)
 				at = FNR
-				documented = ended == FNR - 1
 			}
-			/^static/ || /;[ \t]*$/ { head = "" }
-			/^\{/ && head {
-				if (!documented)
-					print file ":" at ": " head
-				head = ""
-			}' "$file"
+			/^static/ || /;[ \t]*$/ { name = "" }
+			/^\{/ && name {
+				if (!documented[name] && name != "main")
+					print file ":" at ": " name "()"
+				name = ""
+			}
+			{ before = $0 }' "$tap_output.documented" "$file"
 	done
+	rm -f "$tap_output.documented"
 }
 
 check "kernel-doc is installed" [ -x "$kernel_doc" ]

@@ -183,7 +183,7 @@ int error_other(void)
 	return 1;
 }
 END
-finds kernel-doc 'error.c:.*: int error_other'
+finds kernel-doc 'error.c:.*: error_other()'
 sed -i 's/return 0;/return(0);/' vmm/base/error.c
 finds checkpatch 'error.c:.*return is not a function'
 sed -i 's/	return 0;/        return 0;/' vmm/base/error.c

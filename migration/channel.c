@@ -524,3 +524,38 @@ int channel_pwrite_all(struct channel *ch, const void *buf, u64 len, u64 pos,
 
 	return channel_pwritev_all(ch, &iov, 1, pos, err);
 }
+
+/**
+ * channel_zero_all() - make a range read as zeros
+ * @ch: the channel
+ * @pos: position of the first byte
+ * @len: bytes
+ * @err: filled on failure
+ *
+ * A hole where the channel can make one, else zeros are written.
+ *
+ * Context: may block.
+ * Return: 0, or as channel_pwritev_all().
+ */
+int channel_zero_all(struct channel *ch, u64 pos, u64 len, struct error *err)
+{
+	static const u8 zeros[65536];
+	int ret = channel_check(ch, err);
+
+	if (ret)
+		return ret;
+	ret = ch->ops->zero ? ch->ops->zero(ch, pos, len) : -EOPNOTSUPP;
+	if (!ret)
+		return 0;
+	if (ret != -EOPNOTSUPP)
+		return error_set(err, ret, "%s: zeros at %llu: %s", ch->name,
+				 pos, strerror(-ret));
+	for (ret = 0; len && !ret;) {
+		u64 n = min_of(len, (u64)sizeof(zeros));
+
+		ret = channel_pwrite_all(ch, zeros, n, pos, err);
+		pos += n;
+		len -= n;
+	}
+	return ret;
+}

@@ -32,6 +32,9 @@ struct channel_control {
  * @pwritev: move some bytes to a position, likewise
  * @poll_fd: the descriptor to wait on after -EAGAIN; negative: -EAGAIN cannot
  *           happen and is an error
+ * @zero: make a range read as zeros, as a hole where that is possible; all of
+ *        it or a negative errno; -EOPNOTSUPP: write zeros instead. NULL: as
+ *        -EOPNOTSUPP
  * @sync: have everything written on stable storage; NULL: nothing to do
  * @size: the end of what can be read, or a negative errno; NULL: unknown
  * @close: free the channel
@@ -44,6 +47,7 @@ struct channel_ops {
 	ssize_t (*pwritev)(struct channel *ch, const struct iovec *iov,
 			   int iov_nr, u64 pos);
 	int (*poll_fd)(struct channel *ch);
+	int (*zero)(struct channel *ch, u64 pos, u64 len);
 	int (*sync)(struct channel *ch);
 	s64 (*size)(struct channel *ch);
 	void (*close)(struct channel *ch);
@@ -89,6 +93,8 @@ int channel_pwrite_all(struct channel *ch, const void *buf, u64 len, u64 pos,
 		       struct error *err) __must_check;
 int channel_pwritev_all(struct channel *ch, const struct iovec *iov,
 			u32 iov_nr, u64 pos, struct error *err) __must_check;
+int channel_zero_all(struct channel *ch, u64 pos, u64 len, struct error *err)
+	__must_check;
 
 /**
  * struct channel_file_config - how to open a file as a channel

@@ -77,6 +77,21 @@ static ssize_t file_pwritev(struct channel *ch, const struct iovec *iov,
 	return n < 0 ? -errno : n;
 }
 
+/* A hole; the file grows when the range ends beyond it. */
+static int file_zero(struct channel *ch, u64 pos, u64 len)
+{
+	int fd = to_file(ch)->fd;
+	struct stat st;
+
+	if (fstat(fd, &st) < 0)
+		return -errno;
+	if ((u64)st.st_size > pos &&
+	    fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
+		      (off_t)pos, (off_t)len) < 0)
+		return -errno;
+	return 0;
+}
+
 static int file_sync(struct channel *ch)
 {
 	return fsync(to_file(ch)->fd) < 0 ? -errno : 0;
@@ -104,6 +119,7 @@ static void file_close(struct channel *ch)
 static const struct channel_ops file_ops = {
 	.preadv = file_preadv,
 	.pwritev = file_pwritev,
+	.zero = file_zero,
 	.sync = file_sync,
 	.size = file_size,
 	.close = file_close,

@@ -61,6 +61,16 @@ static ssize_t memory_pwritev(struct channel *ch, const struct iovec *iov,
 	return moved ? moved : -ENOSPC;
 }
 
+static int memory_zero(struct channel *ch, u64 pos, u64 len)
+{
+	struct channel_memory *m = to_memory(ch);
+
+	if (!range_fits(pos, len, m->size))
+		return -ENOSPC;
+	memset(m->buf + pos, 0, len);
+	return 0;
+}
+
 static s64 memory_size(struct channel *ch)
 {
 	return (s64)to_memory(ch)->size;
@@ -74,6 +84,7 @@ static void memory_close(struct channel *ch)
 static const struct channel_ops memory_ops = {
 	.preadv = memory_preadv,
 	.pwritev = memory_pwritev,
+	.zero = memory_zero,
 	.size = memory_size,
 	.close = memory_close,
 };

@@ -122,6 +122,24 @@ static int faulty_poll_fd(struct channel *ch)
 	return f->fault == FAULT_HANG ? f->never[0] : f->ready[0];
 }
 
+/* Counts as a call; what cannot happen to a hole is left out. */
+static int faulty_zero(struct channel *ch, u64 pos, u64 len)
+{
+	struct channel_faulty *f = to_faulty(ch);
+
+	if (f->calls++ == f->at) {
+		f->hit = true;
+		if (f->fault == FAULT_EIO)
+			return -EIO;
+		if (f->fault == FAULT_ENOSPC)
+			return -ENOSPC;
+		if (f->fault == FAULT_EPIPE)
+			return -EPIPE;
+	}
+	return f->inner->ops->zero ? f->inner->ops->zero(f->inner, pos, len) :
+				     -EOPNOTSUPP;
+}
+
 static int faulty_sync(struct channel *ch)
 {
 	struct channel_faulty *f = to_faulty(ch);
@@ -145,6 +163,7 @@ static const struct channel_ops faulty_ops = {
 	.preadv = faulty_preadv,
 	.pwritev = faulty_pwritev,
 	.poll_fd = faulty_poll_fd,
+	.zero = faulty_zero,
 	.sync = faulty_sync,
 	.size = faulty_size,
 	.close = faulty_close,

@@ -31,7 +31,7 @@ packages()
 	case $1 in
 	build)
 		echo gcc libc6-dev make acpica-tools
-		echo liburing-dev libfdt-dev libblkid-dev libjson-c-dev
+		echo liburing-dev libfdt-dev libblkid-dev libjson-c-dev libisal-dev
 		;;
 	test)
 		packages build

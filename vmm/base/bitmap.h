@@ -41,6 +41,12 @@ static inline void bitmap_set_atomic(_Atomic u64 *map, u64 bit)
 	atomic_fetch_or(&map[bit / 64], BIT_ULL(bit % 64));
 }
 
+/* Looks at a bit that other threads may be setting. */
+static inline bool bitmap_test_atomic(_Atomic u64 *map, u64 bit)
+{
+	return atomic_load(&map[bit / 64]) >> (bit % 64) & 1;
+}
+
 /* The first set bit at or after @from, or @bits when there is none. */
 static inline u64 bitmap_find_next(const u64 *map, u64 bits, u64 from)
 {

@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/**
+ * DOC: the machine image: an ELF core file with fixed positions
+ *
+ * Position 0 holds the ELF header and the program headers. Each block of guest
+ * memory has a PT_LOAD at a multiple of 2 MiB, so that it can be mapped and
+ * written with O_DIRECT. After the blocks stands the tail, one PT_NOTE segment:
+ * what gdb, crash and drgn want (NT_PRSTATUS, VMCOREINFO) and what lkvm wants
+ * (notes of the owner "LKVM"). Its last note is the commit record, which makes
+ * the image whole: it has checksums over head and tail.
+ *
+ * This file has what writing and reading share. Documentation/image-format.rst
+ * describes the format.
+ */
+#include <isa-l.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "migration/image_priv.h"
+#include "vmm/base/math.h"
+
+/* CRC32C (Castagnoli), in pieces of what the library's int length takes. */
+u32 image_crc(u32 crc, const void *data, u64 len)
+{
+	const u8 *p = data;
+
+	/* The library's function does not invert; RFC 3720 does. */
+	crc = ~crc;
+	while (len) {
+		int n = (int)min_of(len, (u64)(1U << 30));
+
+		crc = crc32_iscsi((u8 *)p, n, crc);
+		p += n;
+		len -= (u64)n;
+	}
+	return ~crc;
+}
+
+bool image_is_zero(const void *data, u64 len)
+{
+	return !isal_zero_detect((void *)data, len);
+}
+
+u64 image_note_size(const struct image_note *note)
+{
+	return sizeof(Elf64_Nhdr) +
+	       round_up_to(strlen(note->owner) + 1, IMAGE_NOTE_ALIGN) +
+	       round_up_to(note->len, IMAGE_NOTE_ALIGN);
+}
+
+u64 image_block_pages(const struct image_block *b)
+{
+	return b->size / IMAGE_PAGE;
+}
+
+u64 image_head_size(const struct image *image)
+{
+	return offsetof(struct image_head, phdr) +
+	       (image->blocks_nr + 1ULL) * sizeof(Elf64_Phdr);
+}
+
+/* Header and program headers follow from the blocks and the tail alone. */
+void image_head_fill(const struct image *image, struct image_head *head,
+		     u64 tail_len)
+{
+	u32 i;
+
+	memset(head, 0, sizeof(*head));
+	head->ehdr = (Elf64_Ehdr){
+		.e_ident = { ELFMAG0, ELFMAG1, ELFMAG2, ELFMAG3, ELFCLASS64,
+			     ELFDATA2LSB, EV_CURRENT, ELFOSABI_NONE },
+		.e_type = ET_CORE,
+		.e_machine = image->machine,
+		.e_version = EV_CURRENT,
+		.e_phoff = offsetof(struct image_head, phdr),
+		.e_ehsize = sizeof(Elf64_Ehdr),
+		.e_phentsize = sizeof(Elf64_Phdr),
+		.e_phnum = (u16)(image->blocks_nr + 1),
+	};
+	head->phdr[0] = (Elf64_Phdr){
+		.p_type = PT_NOTE,
+		.p_offset = image->tail_pos,
+		.p_filesz = tail_len,
+		.p_align = IMAGE_NOTE_ALIGN,
+	};
+	for (i = 0; i < image->blocks_nr; i++) {
+		const struct image_block *b = &image->blocks[i];
+
+		head->phdr[i + 1] = (Elf64_Phdr){
+			.p_type = PT_LOAD,
+			.p_flags = PF_R | PF_W | PF_X,
+			.p_offset = b->pos,
+			.p_paddr = b->gpa,
+			.p_filesz = b->size,
+			.p_memsz = b->size,
+			.p_align = IMAGE_ALIGN,
+		};
+	}
+}
+
+/**
+ * image_find_note() - a note of an image
+ * @image: the image
+ * @owner: "LKVM", "CORE" or "VMCOREINFO"
+ * @type: its type
+ *
+ * Return: the first such note, or NULL.
+ */
+const struct image_note *image_find_note(const struct image *image,
+					 const char *owner, u32 type)
+{
+	u32 i;
+
+	for (i = 0; i < image->notes_nr; i++)
+		if (image->notes[i].type == type &&
+		    !strcmp(image->notes[i].owner, owner))
+			return &image->notes[i];
+	return NULL;
+}
+
+/**
+ * image_free() - free an image; its channel stays
+ * @image: the image, NULL for none
+ */
+void image_free(struct image *image)
+{
+	u32 i;
+
+	if (!image)
+		return;
+	for (i = 0; i < image->blocks_nr; i++) {
+		free(image->blocks[i].crc);
+		free(image->blocks[i].written);
+	}
+	for (i = 0; i < image->notes_nr; i++)
+		free(image->notes[i].data);
+	free(image);
+}

@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#ifndef LKVM_IMAGE_H
+#define LKVM_IMAGE_H
+
+#include <stdatomic.h>
+
+#include "migration/channel.h"
+#include "vmm/base/error.h"
+#include "vmm/base/types.h"
+
+#define IMAGE_PAGE		4096ULL
+#define IMAGE_ALIGN		(2ULL << 20)
+#define IMAGE_BLOCKS_MAX	16
+#define IMAGE_NOTES_MAX		2048
+#define IMAGE_TAIL_MAX		(1ULL << 30)
+#define IMAGE_VERSION		1
+#define IMAGE_OWNER		"LKVM"
+
+/**
+ * enum image_note_type - notes of the owner "LKVM"
+ * @IMAGE_NOTE_MACHINE: the machine description, a flattened device tree
+ * @IMAGE_NOTE_LAYOUT: names and places of the blocks, a flattened device tree
+ * @IMAGE_NOTE_STATE: the state of devices and CPUs, a flattened device tree
+ * @IMAGE_NOTE_DISKS: identities and generations of the disks, likewise
+ * @IMAGE_NOTE_CHECKSUMS: a CRC32C for each page of each block
+ * @IMAGE_NOTE_COMMIT: struct image_commit; the last bytes of the image
+ *
+ * Documentation/image-format.rst describes them.
+ */
+enum image_note_type {
+	IMAGE_NOTE_MACHINE	= 1,
+	IMAGE_NOTE_LAYOUT	= 2,
+	IMAGE_NOTE_STATE	= 3,
+	IMAGE_NOTE_DISKS	= 4,
+	IMAGE_NOTE_CHECKSUMS	= 5,
+	IMAGE_NOTE_COMMIT	= 6,
+};
+
+/**
+ * struct image_block - one block of guest memory and its place in the image
+ * @name: as &memory_block.name
+ * @gpa: guest physical address, a multiple of IMAGE_PAGE
+ * @size: bytes, a multiple of IMAGE_PAGE
+ * @pos: position in the image, a multiple of IMAGE_ALIGN
+ * @crc: CRC32C of each page, in the image's byte order (little-endian)
+ * @written: one bit a page: the file has data there, so zeros need a hole
+ */
+struct image_block {
+	char name[32];
+	u64 gpa;
+	u64 size;
+	u64 pos;
+	__le32 *crc;
+	_Atomic u64 *written;
+};
+
+/**
+ * struct image_note - a note that waits to be written, or that was read
+ * @owner: "LKVM", "CORE" or "VMCOREINFO"
+ * @type: see enum image_note_type, or NT_* of <elf.h>
+ * @data: its contents, owned by the image
+ * @len: bytes
+ */
+struct image_note {
+	char owner[16];
+	u32 type;
+	void *data;
+	u64 len;
+};
+
+/**
+ * struct image - an image that is being written or read
+ * @ch: where it is; not owned
+ * @machine: ELF's e_machine of the guest's architecture
+ * @blocks: its memory, sorted by position
+ * @blocks_nr: how many
+ * @notes: its notes, in order
+ * @notes_nr: how many
+ * @tail_pos: where the notes begin
+ * @tail_len: bytes of the notes; a reader's
+ * @size: bytes of the whole image
+ * @created_ns: CLOCK_REALTIME when it was begun
+ * @id: random, different for each image
+ *
+ * Threads: image_put_pages() may be called by several at once for different
+ * pages; all else by one.
+ */
+struct image {
+	struct channel *ch;
+	u16 machine;
+	struct image_block blocks[IMAGE_BLOCKS_MAX];
+	u32 blocks_nr;
+	struct image_note notes[IMAGE_NOTES_MAX];
+	u32 notes_nr;
+	u64 tail_pos;
+	u64 tail_len;
+	u64 size;
+	u64 created_ns;
+	u8 id[16];
+};
+
+/**
+ * struct image_progress - who wants to know how far it is
+ * @done: bytes dealt with, added to by several threads
+ * @total: bytes to deal with
+ */
+struct image_progress {
+	_Atomic u64 done;
+	u64 total;
+};
+
+int image_create(struct channel *ch, u16 machine, struct image **out,
+		 struct error *err) __must_check;
+int image_add_block(struct image *image, const char *name, u64 gpa, u64 size,
+		    struct error *err) __must_check;
+int image_add_note(struct image *image, const char *owner, u32 type,
+		   const void *data, u64 len, struct error *err) __must_check;
+int image_put_pages(struct image *image, u32 block, u64 page, const void *data,
+		    u64 pages, struct error *err) __must_check;
+int image_commit(struct image *image, struct error *err) __must_check;
+
+int image_open(struct channel *ch, struct image **out, struct error *err)
+	__must_check;
+const struct image_note *image_find_note(const struct image *image,
+					 const char *owner, u32 type);
+int image_verify(struct image *image, u32 threads,
+		 struct image_progress *progress, struct error *err)
+	__must_check;
+
+void image_free(struct image *image);
+
+#endif /* LKVM_IMAGE_H */

@@ -1,0 +1,380 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/**
+ * DOC: writing an image
+ *
+ * Blocks are declared first, which fixes every position. Pages may then be put
+ * in any order, by several threads, and again when they have changed: the last
+ * one counts. A page of zeros becomes a hole. Notes are gathered in memory and
+ * written by image_commit(), in an order that makes the image whole at its last
+ * step only: tail and head, then a sync, then the commit record, then a sync.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <time.h>
+
+#include "migration/image_priv.h"
+#include "vmm/base/bitmap.h"
+#include "vmm/base/math.h"
+
+/**
+ * image_create() - begin an image
+ * @ch: an empty channel; stays the caller's
+ * @machine: ELF's e_machine of the guest's architecture
+ * @out: the image; image_free() frees it
+ * @err: filled on failure
+ *
+ * Return: 0, -ENOMEM or -EIO.
+ */
+int image_create(struct channel *ch, u16 machine, struct image **out,
+		 struct error *err)
+{
+	struct image *image = calloc(1, sizeof(*image));
+	struct timespec now;
+
+	if (!image)
+		return error_set(err, -ENOMEM, "out of memory");
+	image->ch = ch;
+	image->machine = machine;
+	image->tail_pos = IMAGE_ALIGN;
+	clock_gettime(CLOCK_REALTIME, &now);
+	image->created_ns = (u64)now.tv_sec * 1000000000ULL + (u64)now.tv_nsec;
+	if (getrandom(image->id, sizeof(image->id), 0) != sizeof(image->id)) {
+		free(image);
+		return error_set(err, -EIO, "no random numbers: %m");
+	}
+	*out = image;
+	return 0;
+}
+
+/**
+ * image_add_block() - give a block of guest memory its place
+ * @image: the image; no page was put yet
+ * @name: the block's name
+ * @gpa: guest physical address, a multiple of IMAGE_PAGE
+ * @size: bytes, a multiple of IMAGE_PAGE, not 0
+ * @err: filled on failure
+ *
+ * Pages that are never put read as zeros.
+ *
+ * Return: 0, -EINVAL, -ENOSPC or -ENOMEM.
+ */
+int image_add_block(struct image *image, const char *name, u64 gpa, u64 size,
+		    struct error *err)
+{
+	struct image_block *b = &image->blocks[image->blocks_nr];
+	static const u8 zeros[IMAGE_PAGE];
+	__le32 zero_crc = cpu_to_le32(image_crc(0, zeros, sizeof(zeros)));
+	u64 i, pages = size / IMAGE_PAGE;
+
+	if (image->blocks_nr == IMAGE_BLOCKS_MAX)
+		return error_set(err, -ENOSPC, "too many blocks of memory");
+	if (!size || !is_aligned(gpa | size, IMAGE_PAGE) ||
+	    !range_fits(image->tail_pos, size, INT64_MAX - IMAGE_TAIL_MAX))
+		return error_set(err, -EINVAL, "block %s: bad range", name);
+	snprintf(b->name, sizeof(b->name), "%s", name);
+	b->gpa = gpa;
+	b->size = size;
+	b->pos = image->tail_pos;
+	b->crc = malloc(pages * sizeof(*b->crc));
+	b->written = calloc(BITMAP_WORDS(pages), sizeof(*b->written));
+	if (!b->crc || !b->written) {
+		free(b->crc);
+		free(b->written);
+		return error_set(err, -ENOMEM, "block %s: out of memory",
+				 name);
+	}
+	for (i = 0; i < pages; i++)
+		b->crc[i] = zero_crc;
+	image->blocks_nr++;
+	image->tail_pos = round_up_to(b->pos + size, IMAGE_ALIGN);
+	return 0;
+}
+
+/**
+ * image_add_note() - have a note written with the commit
+ * @image: the image
+ * @owner: "LKVM", "CORE" or "VMCOREINFO"
+ * @type: see enum image_note_type, or NT_* of <elf.h>
+ * @data: its contents; copied
+ * @len: bytes
+ * @err: filled on failure
+ *
+ * Notes stand in the image in the order in which they were added.
+ *
+ * Return: 0, -ENOSPC or -ENOMEM.
+ */
+int image_add_note(struct image *image, const char *owner, u32 type,
+		   const void *data, u64 len, struct error *err)
+{
+	struct image_note *note = &image->notes[image->notes_nr];
+
+	if (image->notes_nr == IMAGE_NOTES_MAX || len > IMAGE_TAIL_MAX)
+		return error_set(err, -ENOSPC, "too many or too long notes");
+	note->data = malloc(len ? len : 1);
+	if (!note->data)
+		return error_set(err, -ENOMEM, "out of memory");
+	memcpy(note->data, data, len);
+	snprintf(note->owner, sizeof(note->owner), "%s", owner);
+	note->type = type;
+	note->len = len;
+	image->notes_nr++;
+	return 0;
+}
+
+/**
+ * struct run - neighbouring pages that go the same way
+ * @page: the first
+ * @pages: how many
+ * @zero: they are zero
+ */
+struct run {
+	u64 page;
+	u64 pages;
+	bool zero;
+};
+
+/* Zeros over pages that were never written need nothing. */
+static int put_zeros(struct image *image, struct image_block *b,
+		     const struct run *run, struct error *err)
+{
+	u64 i = 0, start;
+	int ret;
+
+	while (i < run->pages) {
+		if (!bitmap_test_atomic(b->written, run->page + i)) {
+			i++;
+			continue;
+		}
+		for (start = i; i < run->pages &&
+		     bitmap_test_atomic(b->written, run->page + i); i++)
+			;
+		ret = channel_zero_all(image->ch, b->pos +
+				       (run->page + start) * IMAGE_PAGE,
+				       (i - start) * IMAGE_PAGE, err);
+		if (ret)
+			return ret;
+	}
+	return 0;
+}
+
+static int put_run(struct image *image, struct image_block *b,
+		   const struct run *run, const u8 *data, struct error *err)
+{
+	u64 i;
+
+	if (run->zero)
+		return put_zeros(image, b, run, err);
+	for (i = 0; i < run->pages; i++)
+		bitmap_set_atomic(b->written, run->page + i);
+	return channel_pwrite_all(image->ch, data, run->pages * IMAGE_PAGE,
+				  b->pos + run->page * IMAGE_PAGE, err);
+}
+
+/**
+ * image_put_pages() - put pages of a block into the image
+ * @image: the image
+ * @block: which block, by the order in which they were added
+ * @page: the first page
+ * @data: the pages; they may change meanwhile if they are put again later
+ * @pages: how many
+ * @err: filled on failure
+ *
+ * Context: any thread; a page is put by one thread at a time. May block.
+ * Return: 0, -EINVAL for pages beyond the block, or what the channel said.
+ */
+int image_put_pages(struct image *image, u32 block, u64 page, const void *data,
+		    u64 pages, struct error *err)
+{
+	struct image_block *b = &image->blocks[block];
+	const u8 *at = data;
+	int ret;
+	u64 i = 0;
+
+	if (block >= image->blocks_nr ||
+	    !range_fits(page, pages, image_block_pages(b)))
+		return error_set(err, -EINVAL, "page beyond its block");
+	while (i < pages) {
+		struct run run = {
+			.page = page + i,
+			.zero = image_is_zero(at + i * IMAGE_PAGE, IMAGE_PAGE),
+		};
+		const u8 *start = at + i * IMAGE_PAGE;
+
+		do {
+			const u8 *p = at + i * IMAGE_PAGE;
+
+			b->crc[page + i] =
+				cpu_to_le32(image_crc(0, p, IMAGE_PAGE));
+			run.pages++;
+			i++;
+		} while (i < pages && run.zero ==
+			 image_is_zero(at + i * IMAGE_PAGE, IMAGE_PAGE));
+		ret = put_run(image, b, &run, start, err);
+		if (ret)
+			return ret;
+	}
+	return 0;
+}
+
+static void checksums_copy(const struct image *image, u8 *at)
+{
+	u32 i;
+
+	for (i = 0; i < image->blocks_nr; i++) {
+		const struct image_block *b = &image->blocks[i];
+		u64 len = image_block_pages(b) * sizeof(*b->crc);
+
+		memcpy(at, b->crc, len);
+		at += len;
+	}
+}
+
+static int add_checksums(struct image *image, struct error *err)
+{
+	u64 len = 0;
+	u8 *all;
+	int ret;
+	u32 i;
+
+	for (i = 0; i < image->blocks_nr; i++)
+		len += image_block_pages(&image->blocks[i]) * sizeof(__le32);
+	all = malloc(len ? len : 1);
+	if (!all)
+		return error_set(err, -ENOMEM, "out of memory");
+	checksums_copy(image, all);
+	ret = image_add_note(image, IMAGE_OWNER, IMAGE_NOTE_CHECKSUMS, all,
+			     len, err);
+	free(all);
+	return ret;
+}
+
+static u64 note_encode(const struct image_note *note, u8 *at)
+{
+	u64 name_len = strlen(note->owner) + 1;
+	Elf64_Nhdr nhdr = {
+		.n_namesz = (u32)name_len,
+		.n_descsz = (u32)note->len,
+		.n_type = note->type,
+	};
+	u8 *p = at;
+
+	memset(at, 0, image_note_size(note));
+	memcpy(p, &nhdr, sizeof(nhdr));
+	p += sizeof(nhdr);
+	memcpy(p, note->owner, name_len);
+	p += round_up_to(name_len, IMAGE_NOTE_ALIGN);
+	memcpy(p, note->data, note->len);
+	return image_note_size(note);
+}
+
+/**
+ * struct tail - the notes as they go into the image
+ * @buf: all of them, the commit record's included
+ * @len: bytes
+ * @commit_at: where the commit record's note begins
+ * @checksums_at: where the note of checksums begins
+ */
+struct tail {
+	u8 *buf;
+	u64 len;
+	u64 commit_at;
+	u64 checksums_at;
+};
+
+static int tail_encode(struct image *image, struct tail *t, struct error *err)
+{
+	u64 at = 0;
+	u32 i;
+
+	t->len = 0;
+	for (i = 0; i < image->notes_nr; i++)
+		t->len += image_note_size(&image->notes[i]);
+	if (t->len > IMAGE_TAIL_MAX)
+		return error_set(err, -EFBIG, "%s: more than %llu MiB of notes",
+				 image->ch->name, IMAGE_TAIL_MAX / MIB);
+	t->buf = malloc(t->len);
+	if (!t->buf)
+		return error_set(err, -ENOMEM, "out of memory");
+	for (i = 0; i < image->notes_nr; i++) {
+		if (i + 2 == image->notes_nr)
+			t->checksums_at = at;
+		if (i + 1 == image->notes_nr)
+			t->commit_at = at;
+		at += note_encode(&image->notes[i], t->buf + at);
+	}
+	return 0;
+}
+
+static void commit_fill(const struct image *image, const struct tail *t,
+			const struct image_head *head,
+			struct image_commit *commit)
+{
+	*commit = (struct image_commit){
+		.magic = cpu_to_le32(IMAGE_MAGIC),
+		.version = cpu_to_le32(IMAGE_VERSION),
+		.size = cpu_to_le64(image->tail_pos + t->len),
+		.checksums_crc = cpu_to_le32(image_crc(0, t->buf +
+			t->checksums_at, t->commit_at - t->checksums_at)),
+		.tail_crc = cpu_to_le32(image_crc(0, t->buf,
+						  t->checksums_at)),
+		.head_crc = cpu_to_le32(image_crc(0, head,
+						  image_head_size(image))),
+	};
+	commit->crc = cpu_to_le32(image_crc(0, commit,
+				offsetof(struct image_commit, crc)));
+}
+
+static int write_out(struct image *image, struct tail *t, struct error *err)
+{
+	struct image_commit commit;
+	struct image_head head;
+	int ret;
+
+	image_head_fill(image, &head, t->len);
+	commit_fill(image, t, &head, &commit);
+	memcpy(t->buf + t->len - sizeof(commit), &commit, sizeof(commit));
+	ret = channel_pwrite_all(image->ch, t->buf, t->commit_at,
+				 image->tail_pos, err);
+	if (!ret)
+		ret = channel_pwrite_all(image->ch, &head,
+					 image_head_size(image), 0, err);
+	if (!ret)
+		ret = channel_sync(image->ch, err);
+	if (!ret)
+		ret = channel_pwrite_all(image->ch, t->buf + t->commit_at,
+					 t->len - t->commit_at,
+					 image->tail_pos + t->commit_at, err);
+	if (!ret)
+		ret = channel_sync(image->ch, err);
+	return ret;
+}
+
+/**
+ * image_commit() - make the image whole
+ * @image: the image; all pages were put and all notes added
+ * @err: filled on failure
+ *
+ * Context: may block for long.
+ * Return: 0 when it is whole and on stable storage, else a negative errno.
+ */
+int image_commit(struct image *image, struct error *err)
+{
+	static const struct image_commit empty;
+	struct tail t = { .buf = NULL };
+	int ret;
+
+	ret = image_layout_add(image, err);
+	if (!ret)
+		ret = add_checksums(image, err);
+	if (!ret)
+		ret = image_add_note(image, IMAGE_OWNER, IMAGE_NOTE_COMMIT,
+				     &empty, sizeof(empty), err);
+	if (!ret)
+		ret = tail_encode(image, &t, err);
+	if (!ret)
+		ret = write_out(image, &t, err);
+	free(t.buf);
+	return ret;
+}

@@ -19,7 +19,6 @@
 #define X86_XSAVE_MAX		16384
 /* A header of 128 bytes and two pages: VMCS and shadow VMCS, or VMCB. */
 #define X86_NESTED_MAX		8320
-#define X86_PIT_CHANNELS	3
 
 /* Segment access rights, as the VMCS has them: SDM 3C 25.4.1 */
 #define X86_SEGMENT_TYPE	0xfu
@@ -49,7 +48,14 @@ struct x86_segment_state {
 
 /**
  * struct x86_sregs_state - control and segment registers
- * @segments: cs, ds, es, fs, gs, ss, tr, ldt
+ * @cs: code segment
+ * @ds: data segments ...
+ * @es: ...
+ * @fs: ...
+ * @gs: ...
+ * @ss: stack segment
+ * @tr: task register
+ * @ldt: local descriptor table
  * @gdt_base: descriptor table
  * @gdt_limit: its limit
  * @idt_base: interrupt descriptor table
@@ -65,7 +71,14 @@ struct x86_segment_state {
  * @pdptrs: PAE page directory pointers
  */
 struct x86_sregs_state {
-	struct x86_segment_state segments[8];
+	struct x86_segment_state cs;
+	struct x86_segment_state ds;
+	struct x86_segment_state es;
+	struct x86_segment_state fs;
+	struct x86_segment_state gs;
+	struct x86_segment_state ss;
+	struct x86_segment_state tr;
+	struct x86_segment_state ldt;
 	u64 gdt_base;
 	u64 gdt_limit;
 	u64 idt_base;
@@ -96,8 +109,7 @@ struct x86_debug_state {
 /**
  * struct x86_events_state - events on their way into a vCPU (KVM-API 4.31)
  * @exception_payload: CR2 or DR6 that comes with the exception
- * @exception_error_code: its error code
- * @sipi_vector: start-up vector that waits
+ * @exception_error_code: its error code, 32 bits
  * @exception_injected: delivery of an exception was interrupted
  * @exception_nr: its vector
  * @exception_has_error_code: it has one
@@ -118,8 +130,7 @@ struct x86_debug_state {
  */
 struct x86_events_state {
 	u64 exception_payload;
-	u32 exception_error_code;
-	u32 sipi_vector;
+	u64 exception_error_code;
 	u8 exception_injected;
 	u8 exception_nr;
 	u8 exception_has_error_code;
@@ -250,16 +261,14 @@ struct x86_pic_state {
  * @base_address: of its registers
  * @ioregsel: selected register
  * @id: its id
- * @irr: level of each input
- * @reserved: 0
+ * @irr: level of each input, one bit a pin
  * @redirtbl: redirection table
  */
 struct x86_ioapic_state {
 	u64 base_address;
 	u32 ioregsel;
 	u32 id;
-	u32 irr;
-	u32 reserved;
+	u64 irr;
 	u64 redirtbl[KVM_IOAPIC_NUM_PINS];
 };
 
@@ -299,22 +308,23 @@ struct x86_pit_channel_state {
  * @clock_realtime_ns: CLOCK_REALTIME of the host at that moment, 0 when KVM
  *                     does not say
  * @ioapic: I/O APIC
- * @pic: master and slave
- * @pit: the timer's channels
+ * @pic_master: GSIs 0 to 7
+ * @pic_slave: GSIs 8 to 15
+ * @pit0: the timer's channels: GSI 0 ...
+ * @pit1: ... unused ...
+ * @pit2: ... speaker
  * @pit_flags: KVM_PIT_FLAGS_*
- * @pit_nr: channels, always X86_PIT_CHANNELS
- * @pic_nr: always 2
- * @reserved: 0
  */
 struct x86_vm_state {
 	u64 clock_ns;
 	u64 clock_realtime_ns;
 	struct x86_ioapic_state ioapic;
-	struct x86_pic_state pic[2];
-	struct x86_pit_channel_state pit[X86_PIT_CHANNELS];
-	u32 pit_flags;
-	u32 pit_nr;
-	u32 pic_nr;
+	struct x86_pic_state pic_master;
+	struct x86_pic_state pic_slave;
+	struct x86_pit_channel_state pit0;
+	struct x86_pit_channel_state pit1;
+	struct x86_pit_channel_state pit2;
+	u64 pit_flags;
 };
 
 #endif /* LKVM_X86_STATE_H */

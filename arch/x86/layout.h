@@ -46,11 +46,19 @@
 /* PCI */
 #define X86_PCI_MMIO32_BASE	0xc0000000
 #define X86_PCI_MMIO32_SIZE	0x20000000
+#define X86_PCI_MMIO32_LAST	0xdfffffff
 #define X86_PCI_ECAM_BASE	0xe0000000
 #define X86_PCI_ECAM_SIZE	0x10000000
 #define X86_PCI_BUS_LAST	0xff
+#define X86_PCI_BUSES		0x100
 #define X86_PCI_CF8_BASE	0xcf8
 #define X86_PCI_CF8_SIZE	0x8
+/* Ports that a BAR may have: all but CONFIG_ADDRESS and CONFIG_DATA. */
+#define X86_PCI_PORTS0_LAST	0xcf7
+#define X86_PCI_PORTS0_SIZE	0xcf8
+#define X86_PCI_PORTS1_BASE	0xd00
+#define X86_PCI_PORTS1_LAST	0xffff
+#define X86_PCI_PORTS1_SIZE	0xf300
 #define X86_PCI_PIO_BASE	0xc000
 #define X86_PCI_PIO_SIZE	0x4000
 #define X86_PCI_INTX_BASE	16
@@ -104,5 +112,14 @@
 #define X86_ACPI_RESET_VALUE	1
 #define X86_ACPI_EVENTS		0x604
 #define X86_ACPI_S5_TYPE	5
+
+/* Bits of the name DEVS in dsdt.asl: devices that a machine may have. */
+#define X86_DSDT_COM1		0
+#define X86_DSDT_COM2		1
+#define X86_DSDT_COM3		2
+#define X86_DSDT_COM4		3
+#define X86_DSDT_RTC		4
+#define X86_DSDT_PVPANIC	5
+#define X86_DSDT_ACPI_PM	6
 
 #endif /* LKVM_X86_LAYOUT_H */

@@ -15,6 +15,10 @@
 
 #include "tests/lib/harness_exit.h"
 
+#ifdef LKVM_COVERAGE
+void __gcov_dump(void);
+#endif
+
 /**
  * harness_child_exit() - end the process of one test
  * @code: what the harness wants to tell its parent, 0 for a passed test
@@ -27,6 +31,9 @@ noreturn void harness_child_exit(int code)
 #ifdef __SANITIZE_ADDRESS__
 	if (code == 0 && __lsan_do_recoverable_leak_check())
 		code = 254;
+#endif
+#ifdef LKVM_COVERAGE
+	__gcov_dump();
 #endif
 	_exit(code);
 }

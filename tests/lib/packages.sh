@@ -17,12 +17,14 @@ set -eu
 cd "$(dirname "$0")/../.."
 . tests/lib/common.sh
 
-# The versioned name behind linux-kbuild, which has no package to follow it.
+# linux-kbuild has no package without a version: the one that goes with the
+# sources.
 kbuild()
 {
 	set -- /usr/lib/linux-kbuild-*/scripts/kernel-doc
 	if [ ! -e "$1" ]; then
-		apt-cache pkgnames linux-kbuild- | sort -V | tail -n 1
+		apt-cache depends linux-source |
+			sed -n 's/.*Depends: linux-source-/linux-kbuild-/p'
 	fi
 }
 

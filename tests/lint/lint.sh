@@ -20,6 +20,12 @@ files()
 		done
 }
 
+# Without files every checker would be content.
+if [ -z "$(files .)" ]; then
+	echo "Bail out! git knows no files here"
+	exit 1
+fi
+
 # none NAME COMMAND...: the command succeeds or not, and prints nothing. What it
 # prints are complaints.
 none()

@@ -106,6 +106,10 @@ rm -rf "$temp/root"
 if [ -z "$interactive" ]; then
 	exec </dev/null
 fi
+# Our own standard error may be a file that cannot be opened a second time.
+mkfifo "$temp/errors"
+cat "$temp/errors" >&2 &
+errors=$!
 qemu-system-x86_64 -accel tcg,thread=multi -cpu EPYC,+svm,+npt -smp 2 \
 	-m "$memory" -display none -vga none -nodefaults -no-reboot \
 	-kernel "$kernel/vmlinuz" -append "console=ttyS0 panic=-1 quiet \
@@ -114,8 +118,11 @@ qemu-system-x86_64 -accel tcg,thread=multi -cpu EPYC,+svm,+npt -smp 2 \
 	-device nvme,drive=disk,serial=outer \
 	-serial "file:$log" \
 	-chardev stdio,id=output,signal=off -serial chardev:output \
-	-chardev file,id=errors,path=/dev/fd/9,append=on \
-	-serial chardev:errors 9>&2 2>"$temp/qemu" || cat "$temp/qemu" >&2
+	-chardev "file,id=errors,path=$temp/errors" \
+	-serial chardev:errors 2>"$temp/qemu" || cat "$temp/qemu" >&2
+# QEMU may have failed before it opened its end.
+: <>"$temp/errors"
+wait "$errors"
 
 code=$(debugfs -R 'cat /out/code' "$temp/disk" 2>/dev/null)
 if [ -n "$out" ]; then
@@ -124,7 +131,7 @@ if [ -n "$out" ]; then
 	cp -r "$temp/out/." "$out/"
 fi
 if [ -z "$code" ]; then
-	tail -n 20 "$log" >&2
+	tail -n 20 "$log" >&2 || :
 	echo "${0##*/}: the outer machine did not get to the end" >&2
 	exit 125
 fi

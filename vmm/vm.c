@@ -307,6 +307,26 @@ err_kvm:
 }
 
 /**
+ * vm_dismantle() - the end of vCPUs and devices; memory and main loop stay
+ * @vm: the machine, in any phase; only vm_destroy() is left
+ *
+ * For callers that gave devices something which needs the main loop to end,
+ * such as a console.
+ *
+ * Context: the main loop's thread, outside vm_run().
+ */
+void vm_dismantle(struct vm *vm)
+{
+	while (vm->cpus_nr)
+		vcpu_destroy(&vm->vcpus[--vm->cpus_nr]);
+	free(vm->vcpus);
+	vm->vcpus = NULL;
+	while (!list_is_empty(&vm->devices))
+		device_destroy(list_entry(vm->devices.prev, struct device,
+					  link));
+}
+
+/**
  * vm_destroy() - take a machine apart: vCPUs, devices, memory
  * @vm: the machine, in any phase
  *
@@ -314,12 +334,7 @@ err_kvm:
  */
 void vm_destroy(struct vm *vm)
 {
-	while (vm->cpus_nr)
-		vcpu_destroy(&vm->vcpus[--vm->cpus_nr]);
-	free(vm->vcpus);
-	while (!list_is_empty(&vm->devices))
-		device_destroy(list_entry(vm->devices.prev, struct device,
-					  link));
+	vm_dismantle(vm);
 	if (vm->vm_fd >= 0)
 		arch_vm_destroy(vm);
 	irq_chip_destroy(&vm->irq);

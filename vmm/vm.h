@@ -18,6 +18,7 @@ struct device;
 struct vcpu;
 
 #define VM_CPUS_MAX	255
+#define VM_CONSOLES	4	/* serial ports that can be connected */
 
 /**
  * enum vm_phase - what the machine as a whole is doing
@@ -105,6 +106,7 @@ struct vm_config {
  * @on_phase_arg: for @on_phase
  * @started_ns: CLOCK_MONOTONIC when it first ran
  * @console: what the serial port is connected to, or NULL
+ * @consoles: what each serial port is connected to, NULL for nothing
  * @power_button: press the ACPI power button; set by the device that has it
  * @power_device: for @power_button
  */
@@ -134,12 +136,14 @@ struct vm {
 	void *on_phase_arg;
 	u64 started_ns;
 	struct console *console;
+	struct console *consoles[VM_CONSOLES];
 	void (*power_button)(struct device *dev);
 	struct device *power_device;
 };
 
 int vm_create(const struct vm_config *config, struct vm **out,
 	      struct error *err) __must_check;
+void vm_dismantle(struct vm *vm);
 void vm_destroy(struct vm *vm);
 
 int vm_start(struct vm *vm, struct error *err) __must_check;

@@ -27,6 +27,9 @@ static_assert(X86_PCI_PORTS0_SIZE == X86_PCI_CF8_BASE &&
 	      "ports around CONFIG_ADDRESS");
 
 const char arch_name[] = "x86-64";
+const char arch_kernel_image[] = "bzImage";
+const char arch_kernel_in_tree[] = "arch/x86/boot/bzImage";
+const char arch_root_partition_type[] = "4f68bce3-e8cd-4db1-96e7-fbcaf984b709";
 
 const struct arch_layout arch_layout = {
 	.ram_low = { 0, X86_RAM_LOW_SIZE },

@@ -13,6 +13,7 @@
 #include "vmm/cli/output.h"
 
 static const struct cli_command *const commands[] = {
+	&cli_run,
 	&cli_list,
 	&cli_stop,
 	&cli_pause,

@@ -112,6 +112,17 @@ void terminal_suspend(void)
 }
 
 /**
+ * terminal_again() - the process goes on after a stop that it did not see
+ *
+ * The shell has set the terminal to its own liking meanwhile.
+ */
+void terminal_again(void)
+{
+	if (atomic_load(&terminal.raw))
+		set_raw();
+}
+
+/**
  * terminal_is_raw() - does a line need a carriage return?
  *
  * Context: any thread.
@@ -125,6 +136,8 @@ bool terminal_is_raw(void)
 /**
  * terminal_open_pty() - make a pseudo terminal for a serial port
  * @fd: out: our end, close-on-exec
+ * @other_fd: out: the other end, which is held open so that the pseudo
+ *            terminal does not hang up when its user comes and goes
  * @name: out: path of the other end
  * @len: room in @name
  * @err: set on failure
@@ -133,7 +146,8 @@ bool terminal_is_raw(void)
  *
  * Return: 0 or a negative errno.
  */
-int terminal_open_pty(int *fd, char *name, size_t len, struct error *err)
+int terminal_open_pty(int *fd, int *other_fd, char *name, size_t len,
+		      struct error *err)
 {
 	struct termios t;
 	int ret;
@@ -141,14 +155,23 @@ int terminal_open_pty(int *fd, char *name, size_t len, struct error *err)
 	*fd = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC);
 	if (*fd < 0)
 		return error_set(err, -errno, "no pseudo terminal: %m");
-	if (grantpt(*fd) || unlockpt(*fd) || ptsname_r(*fd, name, len) ||
-	    tcgetattr(*fd, &t))
+	if (grantpt(*fd) || unlockpt(*fd) || ptsname_r(*fd, name, len))
 		goto close_fd;
+	*other_fd = open(name, O_RDWR | O_NOCTTY | O_CLOEXEC);
+	if (*other_fd < 0)
+		goto close_fd;
+	if (tcgetattr(*other_fd, &t))
+		goto close_other;
 	cfmakeraw(&t);
-	if (!tcsetattr(*fd, TCSANOW, &t))
+	if (!tcsetattr(*other_fd, TCSANOW, &t))
 		return 0;
+close_other:
+	ret = -errno;
+	close(*other_fd);
+	errno = -ret;
 close_fd:
 	ret = -errno;
 	close(*fd);
+	*fd = -1;
 	return error_set(err, ret, "pseudo terminal: %s", strerror(-ret));
 }

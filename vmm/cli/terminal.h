@@ -8,8 +8,9 @@
 int terminal_raw(int fd, struct error *err) __must_check;
 void terminal_restore(void);
 void terminal_suspend(void);
+void terminal_again(void);
 bool terminal_is_raw(void);
-int terminal_open_pty(int *fd, char *name, size_t len, struct error *err)
-	__must_check;
+int terminal_open_pty(int *fd, int *other_fd, char *name, size_t len,
+		      struct error *err) __must_check;
 
 #endif /* LKVM_TERMINAL_H */

@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#ifndef LKVM_RUN_H
+#define LKVM_RUN_H
+
+#include "vmm/base/error.h"
+#include "vmm/base/types.h"
+#include "vmm/description.h"
+#include "vmm/option.h"
+
+struct cli_args;
+struct vm;
+
+/**
+ * struct run_options - options of `lkvm run`
+ * @name: the machine's name, NULL for one that is made up
+ * @cpus: vCPUs, 0 for as many as the host has
+ * @mem: guest RAM in bytes, 0 for kvmtool's choice
+ * @kernel: kernel image, NULL to search
+ * @initrd: initial RAM disk
+ * @params: words for the kernel's command line
+ * @console: index of the word: which device is the console
+ * @dev: path of KVM's device
+ * @tty: serial port on a pseudo terminal, TTY_NONE for none
+ * @hugetlbfs: a mounted hugetlbfs that RAM comes from
+ * @loglevel: an enum log_level
+ * @debug: as @loglevel LOG_DEBUG
+ * @nodefaults: nothing that the user has not asked for
+ * @reboot: an enum machine_reboot
+ * @json: events as JSON on standard error
+ * @network: kvmtool's; only "mode=none" can be had
+ */
+struct run_options {
+	char *name;
+	u32 cpus;
+	u64 mem;
+	char *kernel;
+	char *initrd;
+	char *params;
+	u32 console;
+	char *dev;
+	u32 tty;
+	char *hugetlbfs;
+	u32 loglevel;
+	bool debug;
+	bool nodefaults;
+	u32 reboot;
+	bool json;
+	char *network;
+};
+
+#define TTY_NONE	UINT32_MAX
+
+/* run_config.c */
+int run_describe(const struct run_options *opts, const struct cli_args *args,
+		 void **fdt, struct error *err) __must_check;
+char *run_command_line(const struct description *d,
+		       const struct cli_args *args);
+
+/* run_machine.c */
+int run_machine(const struct run_options *opts, const struct cli_args *args,
+		struct description *d);
+
+#endif /* LKVM_RUN_H */

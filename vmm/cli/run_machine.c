@@ -1,0 +1,430 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/**
+ * DOC: lkvm run: a machine from its description to its end
+ *
+ * The order: the name is claimed, the machine is built from the description,
+ * its control socket opens, the kernel is loaded, the terminal becomes raw,
+ * the guest runs. Whatever fails, what was made is unmade in reverse order and
+ * nothing is left behind; the exit code tells how the guest ended.
+ *
+ * Signals are blocked before the first thread is made and read on the main
+ * loop, so they need no care anywhere else.
+ *
+ * Threads: the first one, which becomes the main loop.
+ */
+#include <json-c/json.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include "vmm/arch.h"
+#include "vmm/base/math.h"
+#include "vmm/cli/cli.h"
+#include "vmm/cli/control.h"
+#include "vmm/cli/output.h"
+#include "vmm/cli/run.h"
+#include "vmm/cli/runtime.h"
+#include "vmm/cli/terminal.h"
+#include "vmm/console.h"
+#include "vmm/vm.h"
+
+#define ESCAPE_KEY	1	/* Ctrl-a */
+#define FLUSH_MS	2000
+
+/**
+ * struct port - a serial port's other end
+ * @console: NULL when there is none
+ * @fd: a pseudo terminal, -1 for none
+ * @other_fd: its other end, held open so that it never hangs up
+ */
+struct port {
+	struct console *console;
+	int fd;
+	int other_fd;
+};
+
+/**
+ * struct run - a machine that runs in this process
+ * @opts: the options
+ * @d: its description
+ * @claim: its name
+ * @vm: the machine
+ * @ports: what its serial ports are connected to
+ * @control: its control socket
+ * @signals: signalfd
+ * @signal_watch: watches it
+ * @signal: the signal that ended the guest, 0 for none
+ * @escaped: Ctrl-a was typed
+ */
+struct run {
+	const struct run_options *opts;
+	struct description *d;
+	struct runtime_claim claim;
+	struct vm *vm;
+	struct port ports[VM_CONSOLES];
+	struct control *control;
+	int signals;
+	struct io_watch signal_watch;
+	u32 signal;
+	bool escaped;
+};
+
+/* ---- signals and keys --------------------------------------------------- */
+
+static void signal_ready(struct io_watch *watch)
+{
+	struct run *run = container_of(watch, struct run, signal_watch);
+	struct signalfd_siginfo info;
+
+	while (read(run->signals, &info, sizeof(info)) == sizeof(info)) {
+		switch (info.ssi_signo) {
+		case SIGTSTP:
+			terminal_suspend();
+			break;
+		case SIGCONT:
+			terminal_again();
+			break;
+		default:
+			if (!run->signal)
+				run->signal = info.ssi_signo;
+			vm_request_end(run->vm, VM_END_KILLED, 0);
+		}
+	}
+}
+
+static int block_signals(struct run *run, struct error *err)
+{
+	static const int taken[] = {
+		SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGTSTP, SIGCONT,
+	};
+	sigset_t set;
+	unsigned int i;
+
+	signal(SIGPIPE, SIG_IGN);
+	sigemptyset(&set);
+	for (i = 0; i < ARRAY_SIZE(taken); i++)
+		sigaddset(&set, taken[i]);
+	pthread_sigmask(SIG_BLOCK, &set, NULL);
+	run->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	return run->signals < 0 ? error_set(err, -errno, "signalfd: %m") : 0;
+}
+
+/*
+ * Ctrl-a x ends the machine, Ctrl-a a and Ctrl-a Ctrl-a are a Ctrl-a; before
+ * any other key Ctrl-a is dropped, as kvmtool does.
+ */
+static size_t filter_keys(void *arg, u8 *buf, size_t len)
+{
+	struct run *run = arg;
+	size_t i, kept = 0;
+
+	for (i = 0; i < len; i++) {
+		if (!run->escaped && buf[i] == ESCAPE_KEY) {
+			run->escaped = true;
+			continue;
+		}
+		if (run->escaped && buf[i] == 'x')
+			vm_request_end(run->vm, VM_END_KILLED, 0);
+		else if (run->escaped && buf[i] == 'a')
+			buf[kept++] = ESCAPE_KEY;
+		else
+			buf[kept++] = buf[i];
+		run->escaped = false;
+	}
+	return kept;
+}
+
+/* ---- events ------------------------------------------------------------- */
+
+static void add_text(struct json_object *obj, const char *key, const char *v)
+{
+	json_object_object_add(obj, key, json_object_new_string(v));
+}
+
+static struct json_object *new_event(const char *name)
+{
+	struct json_object *obj = json_object_new_object();
+
+	add_text(obj, "event", name);
+	return obj;
+}
+
+static void phase_changed(struct vm *vm, void *arg)
+{
+	struct json_object *obj = new_event("state");
+
+	add_text(obj, "state", vm_phase_name(vm_phase_get(vm)));
+	output_event(obj);
+}
+
+static void tell_start(const struct run *run, const struct cli_args *args)
+{
+	const struct machine_config *m = run->d->machine;
+	struct json_object *obj = new_event("start");
+	struct sockaddr_un addr;
+	char *line;
+
+	runtime_socket(&run->claim.runtime, run->claim.name, &addr);
+	add_text(obj, "name", m->name);
+	json_object_object_add(obj, "pid", json_object_new_int(getpid()));
+	add_text(obj, "socket", addr.sun_path);
+	add_text(obj, "kernel", m->kernel);
+	add_text(obj, "cmdline", m->cmdline);
+	json_object_object_add(obj, "cpus", json_object_new_int64(m->cpus));
+	json_object_object_add(obj, "memory-bytes",
+			       json_object_new_uint64(m->memory));
+	output_event(obj);
+	line = run_command_line(run->d, args);
+	if (line)
+		log_info("%s", line);
+	free(line);
+}
+
+static void tell_end(const struct run *run, enum vm_end end, int code)
+{
+	struct json_object *obj = new_event("end");
+
+	add_text(obj, "reason", vm_end_name(end));
+	json_object_object_add(obj, "exit-code", json_object_new_int(code));
+	if (end == VM_END_DEBUG_EXIT)
+		json_object_object_add(obj, "debug-value",
+				       json_object_new_int64(run->vm->end_code));
+	if (run->signal)
+		json_object_object_add(obj, "signal",
+				       json_object_new_int64(run->signal));
+	output_event(obj);
+	switch (end) {
+	case VM_END_POWEROFF:
+	case VM_END_REBOOT:
+		log_info("KVM session ended normally.");
+		break;
+	case VM_END_PANIC:
+		log_error("%s: the guest's kernel panicked", run->vm->name);
+		break;
+	case VM_END_TRIPLE_FAULT:
+		log_error("%s: triple fault: the guest's CPU gave up",
+			  run->vm->name);
+		break;
+	case VM_END_ERROR:
+		log_error("%s: %s", run->vm->name, run->vm->end_error.text);
+		break;
+	default:
+		log_info("KVM session ended: %s.", vm_end_name(end));
+	}
+}
+
+static int exit_code(const struct run *run, enum vm_end end)
+{
+	switch (end) {
+	case VM_END_POWEROFF:
+	case VM_END_REBOOT:
+		return EXIT_OK;
+	case VM_END_PANIC:
+		return EXIT_GUEST_PANIC;
+	case VM_END_TRIPLE_FAULT:
+		return EXIT_TRIPLE_FAULT;
+	case VM_END_KILLED:
+		return run->signal ? EXIT_SIGNAL + (int)run->signal :
+				     EXIT_KILLED;
+	case VM_END_DEBUG_EXIT:
+		return EXIT_DEBUG + (int)min_of(run->vm->end_code,
+						(u32)EXIT_DEBUG_MAX);
+	default:
+		return EXIT_ERROR;
+	}
+}
+
+/* ---- serial ports ------------------------------------------------------- */
+
+static int open_pty(struct run *run, u32 index, struct error *err)
+{
+	struct port *port = &run->ports[index];
+	struct json_object *obj;
+	char path[64];
+	int ret;
+
+	ret = terminal_open_pty(&port->fd, &port->other_fd, path,
+				sizeof(path), err);
+	if (ret)
+		return ret;
+	obj = new_event("tty");
+	json_object_object_add(obj, "port", json_object_new_int64(index));
+	add_text(obj, "path", path);
+	output_event(obj);
+	log_info("ttyS%u is connected to %s", index, path);
+	return console_create(&run->vm->loop, port->fd, port->fd,
+			      &port->console, err);
+}
+
+static int connect_ports(struct run *run, struct error *err)
+{
+	u32 tty = run->opts->tty, i;
+	int ret = 0;
+
+	if (tty != TTY_NONE)
+		ret = open_pty(run, tty, err);
+	if (!ret && tty != 0)
+		ret = console_create(&run->vm->loop, STDIN_FILENO,
+				     STDOUT_FILENO, &run->ports[0].console,
+				     err);
+	if (!ret && tty != 0 && isatty(STDIN_FILENO)) {
+		run->ports[0].console->escape = filter_keys;
+		run->ports[0].console->escape_arg = run;
+	}
+	for (i = 0; !ret && i < VM_CONSOLES; i++)
+		run->vm->consoles[i] = run->ports[i].console;
+	run->vm->console = run->ports[0].console;
+	return ret;
+}
+
+static void disconnect_ports(struct run *run)
+{
+	u32 i;
+
+	for (i = 0; i < VM_CONSOLES; i++) {
+		console_destroy(run->ports[i].console);
+		if (run->ports[i].fd < 0)
+			continue;
+		close(run->ports[i].fd);
+		close(run->ports[i].other_fd);
+	}
+}
+
+/* Nobody may be there to read from a pseudo terminal. */
+static void flush_ports(struct run *run)
+{
+	struct console *c = run->ports[0].console;
+
+	if (c && run->ports[0].fd < 0 && console_flush(c, FLUSH_MS))
+		log_warning("console: the last output could not be written within %u ms",
+			    FLUSH_MS);
+}
+
+/* ---- the machine -------------------------------------------------------- */
+
+static int boot(struct run *run, struct error *err)
+{
+	const struct machine_config *m = run->d->machine;
+	const struct arch_boot boot = {
+		.kernel = m->kernel,
+		.initrd = m->initrd,
+		.cmdline = m->cmdline,
+	};
+	int ret;
+
+	ret = arch_boot_load(run->vm, &boot, err);
+	return ret ? ret : vm_resume(run->vm, err);
+}
+
+static enum vm_end run_until_end(struct run *run)
+{
+	struct error err = ERROR_INIT;
+	enum vm_end end;
+
+	for (;;) {
+		end = vm_run(run->vm);
+		if (end != VM_END_REBOOT ||
+		    run->d->machine->reboot != REBOOT_RESTART)
+			return end;
+		output_event(new_event("reboot"));
+		if (vm_reset(run->vm, &err) || boot(run, &err)) {
+			vm_request_error(run->vm, &err);
+			return VM_END_ERROR;
+		}
+	}
+}
+
+static int build(struct run *run, struct error *err)
+{
+	struct sockaddr_un addr;
+	int ret;
+
+	ret = connect_ports(run, err);
+	if (!ret)
+		ret = description_build(run->d, run->vm, err);
+	if (ret)
+		return ret;
+	runtime_socket(&run->claim.runtime, run->claim.name, &addr);
+	ret = control_create(run->vm, &addr, &run->control, err);
+	if (ret)
+		return ret;
+	run->vm->on_phase = phase_changed;
+	return vm_start(run->vm, err);
+}
+
+/* The machine exists: everything from here on is undone by the caller. */
+static int run_built(struct run *run, const struct cli_args *args,
+		     struct error *err)
+{
+	enum vm_end end;
+	int ret, code;
+
+	io_watch_add(&run->vm->loop, &run->signal_watch, run->signals,
+		     signal_ready);
+	ret = build(run, err);
+	if (ret)
+		return cli_fail(EXIT_ERROR, err);
+	tell_start(run, args);
+	if (run->opts->tty != 0)
+		ret = terminal_raw(STDIN_FILENO, err);
+	if (!ret)
+		ret = boot(run, err);
+	if (ret)
+		return cli_fail(EXIT_ERROR, err);
+	end = run_until_end(run);
+	code = exit_code(run, end);
+	flush_ports(run);
+	terminal_restore();
+	tell_end(run, end, code);
+	return code;
+}
+
+static int run_claimed(struct run *run, const struct cli_args *args,
+		       struct error *err)
+{
+	struct vm_config config;
+	int code;
+
+	description_vm_config(run->d, &config);
+	if (vm_create(&config, &run->vm, err))
+		return cli_fail(EXIT_ERROR, err);
+	code = run_built(run, args, err);
+	terminal_restore();
+	control_destroy(run->control);
+	io_watch_remove(&run->signal_watch);
+	vm_dismantle(run->vm);
+	disconnect_ports(run);
+	vm_destroy(run->vm);
+	return code;
+}
+
+/**
+ * run_machine() - build a machine, run it, and tell how it ended
+ * @opts: the options
+ * @args: the command line, for the line to paste
+ * @d: the machine
+ *
+ * Return: an exit code.
+ */
+int run_machine(const struct run_options *opts, const struct cli_args *args,
+		struct description *d)
+{
+	struct run run = { .opts = opts, .d = d };
+	struct error err = ERROR_INIT;
+	int code;
+	u32 i;
+
+	for (i = 0; i < VM_CONSOLES; i++)
+		run.ports[i].fd = -1;
+	if (block_signals(&run, &err))
+		return cli_fail(EXIT_ERROR, &err);
+	if (runtime_claim(&run.claim, d->machine->name, &err))
+		return cli_fail(EXIT_ERROR, &err);
+	code = run_claimed(&run, args, &err);
+	runtime_release(&run.claim);
+	close(run.signals);
+	return code;
+}

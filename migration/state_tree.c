@@ -43,9 +43,9 @@ static size_t place_text(const struct place *place, char *buf, size_t len)
 {
 	size_t n = 0;
 
-	if (!place->up)
+	if (!place->up) {
 		n = (size_t)snprintf(buf, len, "%s", place->name);
-	else {
+	} else {
 		n = place_text(place->up, buf, len);
 		if (n < len)
 			n += (size_t)snprintf(buf + n, len - n, "/%s@%x",
@@ -156,10 +156,14 @@ static void cell_set(u8 *at, u32 bytes, u64 value)
 	}
 }
 
+static bool is_nested(const struct state_field *field)
+{
+	return field->kind == STATE_KIND_STRUCT;
+}
+
 static bool has_range(const struct state_field *field)
 {
-	return field->kind != STATE_KIND_BYTES &&
-	       field->kind != STATE_KIND_STRUCT;
+	return field->kind != STATE_KIND_BYTES && !is_nested(field);
 }
 
 static u32 count_get(const struct state_field *field, const void *state)
@@ -213,7 +217,7 @@ static int check_elements(const struct state_field *field, const u8 *elems,
 	for (i = 0; i < count && !ret; i++) {
 		const u8 *at = elems + (size_t)i * size;
 
-		if (field->kind == STATE_KIND_STRUCT) {
+		if (is_nested(field)) {
 			struct place inner = { place, field->name, i };
 
 			ret = check_struct(field->nested, at, &inner, err);
@@ -318,10 +322,10 @@ static void encode_struct(const struct state_desc *desc, const u8 *state,
 
 	tree_property_string(w, "compatible", desc->compatible);
 	for (i = 0; i < desc->nr; i++)
-		if (desc->fields[i].kind != STATE_KIND_STRUCT)
+		if (!is_nested(&desc->fields[i]))
 			encode_property(&desc->fields[i], state, w);
 	for (i = 0; i < desc->nr; i++)
-		if (desc->fields[i].kind == STATE_KIND_STRUCT)
+		if (is_nested(&desc->fields[i]))
 			encode_nested(&desc->fields[i], state, w);
 }
 
@@ -410,16 +414,16 @@ static int decode_struct(const struct state_desc *desc, const void *fdt,
 			 int node, u8 *state, const struct place *place,
 			 struct error *err);
 
-static const struct state_field *
-find_field(const struct state_desc *desc, const char *name, size_t len,
-	   bool nested)
+static const struct state_field *find_field(const struct state_desc *desc,
+					    const char *name, size_t len,
+					    bool nested)
 {
 	u32 i;
 
 	for (i = 0; i < desc->nr; i++) {
 		const struct state_field *field = &desc->fields[i];
 
-		if ((field->kind == STATE_KIND_STRUCT) == nested &&
+		if (is_nested(field) == nested &&
 		    strlen(field->name) == len &&
 		    !memcmp(field->name, name, len))
 			return field;
@@ -574,15 +578,15 @@ static int absent_field(const struct state_field *field, u8 *state,
 
 	if (!field->optional)
 		return fail(place, err, -EINVAL, "%s \"%s\" is missing",
-			    field->kind == STATE_KIND_STRUCT ? "node" :
-			    "property", field->name);
+			    is_nested(field) ? "node" : "property",
+			    field->name);
 	if (field->count_offset != STATE_NO_COUNT)
 		return 0;
 	for (i = 0; i < field->capacity && !ret; i++) {
 		u8 *at = state + field->offset + (size_t)i * size;
 		struct place inner = { place, field->name, i };
 
-		if (field->kind == STATE_KIND_STRUCT)
+		if (is_nested(field))
 			ret = absent_struct(field->nested, at, &inner, err);
 		else
 			elem_set(field, at, field->def);
@@ -604,7 +608,7 @@ static int absent_struct(const struct state_desc *desc, u8 *state,
 static int finish_field(const struct state_field *field, u8 *state, u32 seen,
 			const struct place *place, struct error *err)
 {
-	bool nested = field->kind == STATE_KIND_STRUCT;
+	bool nested = is_nested(field);
 
 	/* No sub-nodes is a count like any other. */
 	if (nested && field->count_offset != STATE_NO_COUNT) {
@@ -728,7 +732,7 @@ static void schema_struct(const struct state_desc *desc, FILE *out, int depth)
 	for (i = 0; i < desc->nr; i++) {
 		fprintf(out, "%*s", depth * 4, "");
 		schema_field(&desc->fields[i], out);
-		if (desc->fields[i].kind == STATE_KIND_STRUCT)
+		if (is_nested(&desc->fields[i]))
 			schema_struct(desc->fields[i].nested, out, depth + 1);
 	}
 }

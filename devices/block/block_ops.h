@@ -36,6 +36,9 @@ struct block_ops {
 	void (*close)(struct block *blk);
 };
 
+#define BOUNCE_BUFS	16
+#define BOUNCE_BYTES	65536U
+
 /**
  * struct bounce_pool - aligned buffers of one lane, made when first needed
  * @bufs: those not in use
@@ -45,8 +48,6 @@ struct block_ops {
  *
  * Only the lane's thread touches it.
  */
-#define BOUNCE_BUFS	16
-#define BOUNCE_BYTES	65536U
 struct bounce_pool {
 	void *bufs[BOUNCE_BUFS];
 	u32 free_nr;

@@ -1,4 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
+/**
+ * DOC: what the files of devices/block share
+ *
+ * file.c opens what file_io.c works on; lock.c, bounce.c and worker.c serve
+ * them.
+ */
 #ifndef LKVM_BLOCK_PRIV_H
 #define LKVM_BLOCK_PRIV_H
 

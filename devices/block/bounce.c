@@ -18,7 +18,6 @@
 #include "devices/block/block_priv.h"
 #include "vmm/base/math.h"
 
-
 /**
  * bounce_get() - a buffer for a request
  * @req: the request, without one

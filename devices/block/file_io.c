@@ -205,9 +205,9 @@ static void moved_some(struct block_req *req, u32 res)
 
 	if (res >= req->left)
 		moved = req->left;
-	if (moved)
+	if (moved) {
 		req->retries = 0;
-	else if (++req->retries > RETRIES_MAX) {
+	} else if (++req->retries > RETRIES_MAX) {
 		finish(req, -EIO);
 		return;
 	}

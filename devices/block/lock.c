@@ -53,7 +53,7 @@ static bool fd_has_lock(const char *pid, const char *fd, const struct stat *st)
 		return false;
 	snprintf(path, sizeof(path), "/proc/%s/fdinfo/%s", pid, fd);
 	slurp(path, info, sizeof(info));
-	return strstr(info, "\nlock:") != NULL;
+	return !!strstr(info, "\nlock:");
 }
 
 static bool pid_has_lock(const char *pid, const struct stat *st)

@@ -114,12 +114,12 @@ TEST_F(open, no_permission)
 	child = fork();
 	if (!child) {
 		if (geteuid() == 0 && setresuid(65534, 65534, 65534) < 0)
-			_Exit(3);
+			_exit(3);
 		if (block_open(&self->config, &self->blk, &self->err) !=
 		    -EACCES || !strstr(self->err.text, ",ro"))
-			_Exit(1);
+			_exit(1);
 		self->config.readonly = true;
-		_Exit(block_open(&self->config, &self->blk, &self->err) ? 2 : 0);
+		_exit(block_open(&self->config, &self->blk, &self->err) ? 2 : 0);
 	}
 	ASSERT_EQ(child, waitpid(child, &status, 0));
 	EXPECT_EQ(0, status);
@@ -205,11 +205,11 @@ static void __attribute__((constructor)) hold_if_asked(void)
 
 	if (!config.path)
 		return;
-	config.readonly = getenv("LKVM_TEST_HOLD_RO") != NULL;
+	config.readonly = !!getenv("LKVM_TEST_HOLD_RO");
 	prctl(PR_SET_NAME, "lkvm");
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	if (block_open(&config, &blk, &err) < 0 || write(1, "x", 1) != 1)
-		_Exit(1);
+		_exit(1);
 	for (;;)
 		pause();
 }
@@ -230,7 +230,7 @@ static pid_t start_holder(const char *path, bool readonly, const char *name)
 			setenv("LKVM_TEST_HOLD_RO", "1", 1);
 		execl("/proc/self/exe", "lkvm", "run", "--nvme", path,
 		      name ? "--name" : NULL, name, NULL);
-		_Exit(1);
+		_exit(1);
 	}
 	close(pipe_fds[1]);
 	if (read(pipe_fds[0], &x, 1) != 1)

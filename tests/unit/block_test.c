@@ -652,7 +652,8 @@ TEST_F(disk, cancel_at_any_moment)
  * @t: its thread
  * @blk: the disk
  * @io: its request
- * @iov: what it writes
+ * @iov: what it writes, part of @data
+ * @data: 64 blocks of 4096 bytes
  * @left: requests to go
  * @failed: of those done
  */

@@ -1,0 +1,206 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/**
+ * DOC: the state tables of all registered device classes and the architecture
+ *
+ * Nothing here knows a device: a new class is tested because it is registered.
+ * What a table promises is also kept as text in tests/golden and compared, so
+ * that a change of the format is seen by whoever reviews it. After a change
+ * that is meant, LKVM_UPDATE_GOLDEN=1 writes the text anew.
+ */
+#include "tests/lib/harness.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "migration/state_tree.h"
+#include "tests/lib/random.h"
+#include "tests/lib/state_rules.h"
+#include "vmm/arch.h"
+#include "vmm/device.h"
+
+#define TABLES_MAX	64
+
+/**
+ * struct named_table - a table and whose it is
+ * @name: device class, or what the architecture saves
+ * @desc: the table
+ */
+struct named_table {
+	const char *name;
+	const struct state_desc *desc;
+};
+
+FIXTURE(classes) {
+	struct named_table tables[TABLES_MAX];
+	u32 nr;
+	struct error err;
+};
+
+static int by_name(const void *a, const void *b)
+{
+	const struct named_table *ta = a, *tb = b;
+
+	return strcmp(ta->name, tb->name);
+}
+
+FIXTURE_SETUP(classes)
+{
+	const struct device_class *const *classes;
+	u32 i, nr;
+
+	memset(&self->err, 0, sizeof(self->err));
+	classes = device_classes(&nr);
+	ASSERT_GE(TABLES_MAX - 2, nr);
+	self->nr = 0;
+	for (i = 0; i < nr; i++) {
+		if (!classes[i]->state)
+			continue;
+		self->tables[self->nr].name = classes[i]->name;
+		self->tables[self->nr++].desc = classes[i]->state;
+	}
+	qsort(self->tables, self->nr, sizeof(self->tables[0]), by_name);
+	self->tables[self->nr].name = "(machine)";
+	self->tables[self->nr++].desc = arch_vm_state();
+	self->tables[self->nr].name = "(cpu)";
+	self->tables[self->nr++].desc = arch_vcpu_state();
+}
+
+FIXTURE_TEARDOWN(classes)
+{
+}
+
+#define FOR_EACH_TABLE(rule) do {					\
+	u32 __i;							\
+									\
+	for (__i = 0; __i < self->nr; __i++) {				\
+		EXPECT_EQ(0, rule(self->tables[__i].desc, &self->err)) { \
+			TH_LOG("%s: %s", self->tables[__i].name,	\
+			       self->err.text);				\
+		}							\
+	}								\
+} while (0)
+
+TEST_F(classes, there_are_some)
+{
+	EXPECT_LT(2, self->nr);
+}
+
+TEST_F(classes, tables_keep_the_rules)
+{
+	FOR_EACH_TABLE(state_rules_table);
+}
+
+TEST_F(classes, every_byte_belongs_to_a_field)
+{
+	FOR_EACH_TABLE(state_rules_coverage);
+}
+
+TEST_F(classes, values_next_to_their_range_are_refused)
+{
+	FOR_EACH_TABLE(state_rules_ranges);
+}
+
+TEST_F(classes, unknown_missing_and_doubled_properties_are_refused)
+{
+	FOR_EACH_TABLE(state_rules_properties);
+}
+
+TEST_F(classes, random_states_survive)
+{
+	struct test_random rnd;
+	u32 i, round;
+
+	test_random_init(&rnd);
+	for (i = 0; i < self->nr; i++) {
+		for (round = 0; round < 20; round++) {
+			ASSERT_EQ(0, state_rules_survive(self->tables[i].desc,
+							 &rnd, &self->err)) {
+				TH_LOG("%s: %s", self->tables[i].name,
+				       self->err.text);
+			}
+		}
+	}
+}
+
+/* A class that keeps state has to be able to save and load it. */
+TEST_F(classes, operations_suit_the_table)
+{
+	const struct device_class *const *classes;
+	u32 i, nr;
+
+	classes = device_classes(&nr);
+	for (i = 0; i < nr; i++) {
+		const struct device_ops *ops = classes[i]->ops;
+
+		EXPECT_TRUE(ops->realize) {
+			TH_LOG("%s", classes[i]->name);
+		}
+		EXPECT_EQ(!!classes[i]->state, ops->save && ops->load) {
+			TH_LOG("%s", classes[i]->name);
+		}
+	}
+}
+
+static char *schema_text(const struct named_table *tables, u32 nr)
+{
+	char *text;
+	size_t len;
+	FILE *out = open_memstream(&text, &len);
+	u32 i;
+
+	for (i = 0; i < nr; i++) {
+		fprintf(out, "%s%s\n\n", i ? "\n" : "", tables[i].name);
+		state_schema_write(tables[i].desc, out);
+	}
+	fclose(out);
+	return text;
+}
+
+static char *file_text(const char *path)
+{
+	char *text = calloc(1, 1 << 20);
+	FILE *in = fopen(path, "re");
+
+	if (in) {
+		text[fread(text, 1, (1 << 20) - 1, in)] = 0;
+		fclose(in);
+	}
+	return text;
+}
+
+static void first_difference(const char *now, const char *golden, char *line,
+			     size_t len)
+{
+	const char *start = now;
+
+	for (; *now && *now == *golden; now++, golden++)
+		if (*now == '\n')
+			start = now + 1;
+	snprintf(line, len, "%.*s", (int)strcspn(start, "\n"), start);
+}
+
+TEST_F(classes, the_schema_is_the_one_that_was_agreed)
+{
+	char path[64], line[128];
+	char *now = schema_text(self->tables, self->nr);
+	char *golden;
+	FILE *out;
+
+	snprintf(path, sizeof(path), "tests/golden/state-%s.txt", arch_name);
+	if (getenv("LKVM_UPDATE_GOLDEN")) {
+		out = fopen(path, "we");
+		ASSERT_NE(NULL, out);
+		fputs(now, out);
+		fclose(out);
+	}
+	golden = file_text(path);
+	first_difference(now, golden, line, sizeof(line));
+	EXPECT_EQ(0, strcmp(now, golden)) {
+		TH_LOG("%s differs from here on: %s", path, line);
+		TH_LOG("if that is meant: LKVM_UPDATE_GOLDEN=1");
+	}
+	free(golden);
+	free(now);
+}
+
+TEST_HARNESS_MAIN

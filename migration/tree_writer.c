@@ -24,7 +24,8 @@ static int grow(struct tree_writer *w)
 
 	if (size > TREE_MAX)
 		return -E2BIG;
-	bigger = malloc(size);
+	/* Zeroed: libfdt leaves the padding of values as it finds it. */
+	bigger = calloc(1, size);
 	if (!bigger)
 		return -ENOMEM;
 	if (fdt_resize(w->fdt, bigger, (int)size) < 0) {
@@ -57,7 +58,7 @@ void tree_begin(struct tree_writer *w)
 {
 	memset(w, 0, sizeof(*w));
 	w->size = TREE_FIRST;
-	w->fdt = malloc(w->size);
+	w->fdt = calloc(1, w->size);
 	if (!w->fdt) {
 		w->failed = -ENOMEM;
 		return;

@@ -19,6 +19,7 @@
 #include "vmm/device.h"
 
 #define TABLES_MAX	64
+#define TEXT_MAX	(1 << 20)
 
 /**
  * struct named_table - a table and whose it is
@@ -59,9 +60,9 @@ FIXTURE_SETUP(classes)
 		self->tables[self->nr++].desc = classes[i]->state;
 	}
 	qsort(self->tables, self->nr, sizeof(self->tables[0]), by_name);
-	self->tables[self->nr].name = "(machine)";
+	self->tables[self->nr].name = "machine";
 	self->tables[self->nr++].desc = arch_vm_state();
-	self->tables[self->nr].name = "(cpu)";
+	self->tables[self->nr].name = "cpu";
 	self->tables[self->nr++].desc = arch_vcpu_state();
 }
 
@@ -141,28 +142,24 @@ TEST_F(classes, operations_suit_the_table)
 	}
 }
 
-static char *schema_text(const struct named_table *tables, u32 nr)
+static char *schema_text(const struct state_desc *desc)
 {
 	char *text;
 	size_t len;
 	FILE *out = open_memstream(&text, &len);
-	u32 i;
 
-	for (i = 0; i < nr; i++) {
-		fprintf(out, "%s%s\n\n", i ? "\n" : "", tables[i].name);
-		state_schema_write(tables[i].desc, out);
-	}
+	state_schema_write(desc, out);
 	fclose(out);
 	return text;
 }
 
 static char *file_text(const char *path)
 {
-	char *text = calloc(1, 1 << 20);
+	char *text = calloc(1, TEXT_MAX);
 	FILE *in = fopen(path, "re");
 
 	if (in) {
-		text[fread(text, 1, (1 << 20) - 1, in)] = 0;
+		text[fread(text, 1, TEXT_MAX - 1, in)] = 0;
 		fclose(in);
 	}
 	return text;
@@ -179,28 +176,41 @@ static void first_difference(const char *now, const char *golden, char *line,
 	snprintf(line, len, "%.*s", (int)strcspn(start, "\n"), start);
 }
 
-TEST_F(classes, the_schema_is_the_one_that_was_agreed)
+/* The agreed text; none is an empty one. */
+static char *golden_text(const char *name, const char *now)
 {
-	char path[64], line[128];
-	char *now = schema_text(self->tables, self->nr);
-	char *golden;
+	char path[128];
 	FILE *out;
 
-	snprintf(path, sizeof(path), "tests/golden/state-%s.txt", arch_name);
-	if (getenv("LKVM_UPDATE_GOLDEN")) {
-		out = fopen(path, "we");
-		ASSERT_NE(NULL, out);
+	snprintf(path, sizeof(path), "tests/golden/state-%s/%s.txt", arch_name,
+		 name);
+	out = getenv("LKVM_UPDATE_GOLDEN") ? fopen(path, "we") : NULL;
+	if (out) {
 		fputs(now, out);
 		fclose(out);
 	}
-	golden = file_text(path);
-	first_difference(now, golden, line, sizeof(line));
-	EXPECT_EQ(0, strcmp(now, golden)) {
-		TH_LOG("%s differs from here on: %s", path, line);
-		TH_LOG("if that is meant: LKVM_UPDATE_GOLDEN=1");
+	return file_text(path);
+}
+
+TEST_F(classes, the_schema_is_the_one_that_was_agreed)
+{
+	char line[128];
+	u32 i;
+
+	for (i = 0; i < self->nr; i++) {
+		const struct named_table *table = &self->tables[i];
+		char *now = schema_text(table->desc);
+		char *golden = golden_text(table->name, now);
+
+		first_difference(now, golden, line, sizeof(line));
+		EXPECT_EQ(0, strcmp(golden, now)) {
+			TH_LOG("tests/golden/state-%s/%s.txt ends or differs here: %s",
+			       arch_name, table->name, line);
+			TH_LOG("if that is meant, run this with LKVM_UPDATE_GOLDEN=1");
+		}
+		free(golden);
+		free(now);
 	}
-	free(golden);
-	free(now);
 }
 
 TEST_HARNESS_MAIN

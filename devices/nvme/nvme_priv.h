@@ -62,6 +62,16 @@ struct nvme_sq;
 #define NVME_BAR_SIZE		16384
 #define NVME_DOORBELLS		0x1000	/* CAP.DSTRD is 0 */
 
+/* What Identify tells the host, and what commands keep to. */
+#define NVME_VERSION		NVME_VS(1, 4, 0)
+#define NVME_RAB		6	/* Recommended Arbitration Burst, 2^n */
+#define NVME_LBAFS		2	/* LBA formats: 512 and 4096 bytes */
+#define NVME_CTRL_SGLS		(NVME_SGLS_ANY_ALIGNMENT |		\
+				 NVME_SGLS_BIT_BUCKET | NVME_SGLS_LONGER)
+#define NVME_COPY_RANGES	128	/* MSRC + 1 */
+#define NVME_COPY_MSSRL		65535	/* blocks of one source range */
+#define NVME_COPY_MCL		65535	/* blocks of a Copy command */
+
 /*
  * What a handler returns when the request goes on by itself and will be
  * completed by nvme_req_complete(). Not a status of the specification.
@@ -455,6 +465,8 @@ struct nvme_lba_range {
  * @readonly: write protected
  * @attached: attached to this controller: an active namespace
  * @formatting: a Format NVM command is at work: I/O is refused
+ * @format_left: how much of it is left, per cent
+ * @format_stop: it shall end early
  * @nguid: Namespace Globally Unique Identifier
  * @eui64: IEEE Extended Unique Identifier
  * @uuid: Namespace UUID
@@ -470,6 +482,8 @@ struct nvme_ns {
 	bool readonly;
 	_Atomic bool attached;
 	_Atomic bool formatting;
+	_Atomic u32 format_left;
+	_Atomic bool format_stop;
 	u8 nguid[16];
 	u8 eui64[8];
 	u8 uuid[16];

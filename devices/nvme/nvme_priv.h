@@ -68,6 +68,11 @@ struct nvme_sq;
 #define NVME_LBAFS		2	/* LBA formats: 512 and 4096 bytes */
 #define NVME_CTRL_SGLS		(NVME_SGLS_ANY_ALIGNMENT |		\
 				 NVME_SGLS_BIT_BUCKET | NVME_SGLS_LONGER)
+static inline u32 nvme_lbaf_shift(u32 lbaf)
+{
+	return lbaf ? 12 : 9;
+}
+
 #define NVME_COPY_RANGES	128	/* MSRC + 1 */
 #define NVME_COPY_MSSRL		65535	/* blocks of one source range */
 #define NVME_COPY_MCL		65535	/* blocks of a Copy command */

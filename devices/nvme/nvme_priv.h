@@ -26,8 +26,8 @@
 #define LKVM_NVME_PRIV_H
 
 #include <stdatomic.h>
-#include <semaphore.h>
 #include <sys/uio.h>
+#include <time.h>
 
 #include "devices/block/block.h"
 #include "devices/nvme/nvme_spec.h"
@@ -47,13 +47,15 @@ struct nvme_sq;
 #define NVME_QIDS		(NVME_QUEUES_MAX + 1)
 #define NVME_QUEUE_ENTRIES	4096	/* CAP.MQES + 1 */
 #define NVME_NS_MAX		64	/* namespaces of one controller */
-#define NVME_LOOPS_MAX		64
+#define NVME_LOOPS_MAX		16
 #define NVME_SQ_REQS_MAX	1024	/* fetched and not completed, per SQ */
 #define NVME_ERRORS_MAX		64	/* Error Information log entries */
 #define NVME_AERS_MAX		8	/* AERL + 1 */
 #define NVME_EVENTS_MAX		32	/* queued asynchronous events */
 #define NVME_UNC_RANGES_MAX	256	/* ranges marked uncorrectable, per ns */
 #define NVME_INLINE_IOVS	4
+#define NVME_SCRATCH_BUFS	4	/* of each loop */
+#define NVME_SCRATCH_BYTES	(256 * KIB)
 #define NVME_MDTS_MAX		8	/* 2^8 pages of 4 KiB: 1 MiB */
 #define NVME_IOVS_MAX		((1u << NVME_MDTS_MAX) + 16)
 
@@ -199,17 +201,23 @@ extern const u32 nvme_io_cmds_nr;
  * @dma_dir: enum nvme_dir of the mapping, NVME_DIR_NONE while there is none
  * @index: in the pool of @sq
  * @parked: it has given its completion slot back (an AER)
- * @aborted: somebody asked for its end: the status that it completes with,
- *           NVME_SC_SUCCESS while nobody did
+ * @in_block: @blk is at the disk
+ * @exclusive: other requests wait until it has ended
+ * @partner: the other half of a fused pair
+ * @aborted: somebody asked for its end: the status that it completes with
+ *           when that worked, NVME_SC_SUCCESS while nobody did
+ * @aborter: the Abort command that waits for its end, or NULL
  * @next: what to do when the disk request has finished; 0 or negative errno
  * @offload: admin: what to run on a loop's thread
  * @after: admin: what to do on the main loop afterwards
  * @after_status: for @after
- * @after_link: in &nvme_ctrl.done
+ * @after_link: in &nvme_loop.offloaded, then in &nvme_ctrl.done; or in a list of
+ *              those that wait to go on
  * @call: carries @offload to the loop
- * @loop: where @offload runs
+ * @loop: where it is worked on: that of @sq, or where @offload runs
  * @priv: for the handler, zero at fetch
  * @arg: for the handler, NULL at fetch
+ * @own_iov: for data in a buffer of ours
  * @inline_iov: for short transfers
  */
 struct nvme_req {
@@ -228,7 +236,11 @@ struct nvme_req {
 	u16 index;
 	u8 dma_dir;
 	bool parked;
+	bool in_block;
+	bool exclusive;
 	nvme_status_t aborted;
+	struct nvme_req *aborter;
+	struct nvme_req *partner;
 	void (*next)(struct nvme_req *req, int res);
 	void (*offload)(struct nvme_req *req);
 	void (*after)(struct nvme_req *req, nvme_status_t status);
@@ -238,6 +250,7 @@ struct nvme_req {
 	struct nvme_loop *loop;
 	u64 priv[4];
 	void *arg;
+	struct iovec own_iov;
 	struct iovec inline_iov[NVME_INLINE_IOVS];
 };
 
@@ -251,9 +264,12 @@ struct nvme_req {
  * @tail: completion queue: how far the loop has posted, set before the entry
  *        is visible
  * @waits: completion queue: the loop waits for room in it
+ * @ien: completion queue: interrupts enabled
+ * @shadowed: the value is in guest memory, a write only rings
+ * @event: rings without an exit while @shadowed; device's lock
  *
- * Each in its own cache line. Written by vCPU threads without a lock;
- * @entries, @loop, @tail and @waits by the queue's owner.
+ * @value is written by vCPU threads without a lock; the rest by control and by
+ * the queue's loop.
  */
 struct nvme_doorbell {
 	_Atomic u32 entries;
@@ -261,6 +277,9 @@ struct nvme_doorbell {
 	_Atomic u32 loop;
 	_Atomic u32 tail;
 	_Atomic bool waits;
+	_Atomic bool ien;
+	_Atomic bool shadowed;
+	struct bus_event event;
 } __cacheline_aligned;
 
 /**
@@ -268,14 +287,18 @@ struct nvme_doorbell {
  * @value: written by the guest; NULL while not in use
  * @event: written by us
  * @event_addr: where @event is, to mark it dirty
- * @armed: the guest will ring at the next change
+ * @index: what @event holds; NVME_SHADOW_NONE while that is not known
+ * @bad: the last bad value, which was reported; NVME_SHADOW_NONE for none
  */
 struct nvme_shadow {
 	const _Atomic u32 *value;
 	_Atomic u32 *event;
 	gpa_t event_addr;
-	bool armed;
+	u32 index;
+	u32 bad;
 };
+
+#define NVME_SHADOW_NONE	UINT32_MAX
 
 /**
  * struct nvme_cq - a completion queue
@@ -296,7 +319,6 @@ struct nvme_shadow {
  * @ien: interrupts enabled
  * @unsignalled: entries posted since the last interrupt
  * @flush_link: in &nvme_loop.flush while entries want an interrupt
- * @starved: a submission queue waits for room here
  */
 struct nvme_cq {
 	struct list link;
@@ -316,7 +338,6 @@ struct nvme_cq {
 	bool ien;
 	u32 unsignalled;
 	struct list flush_link;
-	bool starved;
 };
 
 /**
@@ -341,8 +362,11 @@ struct nvme_cq {
  * @iovs: NVME_IOVS_MAX vectors for each of @reqs, likewise
  * @reqs_nr: size of the pool
  * @reqs_used: entries of @reqs that were ever used
+ * @ready_link: in &nvme_loop.ready while @head is not @tail
+ * @held: the first half of a fused pair, while the second cannot be fetched
  * @deleter: the Delete I/O Submission Queue command that waits for the end of
  *           what is in flight, or NULL
+ * @closing: a deletion has begun; device's lock
  */
 struct nvme_sq {
 	struct list link;
@@ -365,7 +389,10 @@ struct nvme_sq {
 	struct iovec *iovs;
 	u32 reqs_nr;
 	u32 reqs_used;
+	struct list ready_link;
+	struct nvme_req *held;
 	struct nvme_req *deleter;
+	bool closing;
 };
 
 /**
@@ -418,13 +445,22 @@ struct nvme_stats {
  * @rung: a doorbell of this loop was written
  * @bell: eventfd behind the doorbells while shadow doorbells are in use
  * @bell_watch: watches @bell
- * @sqs: struct nvme_sq, in the order of arbitration
+ * @sqs: struct nvme_sq
  * @cqs: struct nvme_cq
+ * @ready: struct nvme_sq with commands to fetch, in the order of their turns
+ * @shadowed: its queues have shadow doorbells
  * @flush: struct nvme_cq with entries that want an interrupt
  * @coalesce: ends the delay of coalesced interrupts
- * @inflight: requests fetched and not completed, without parked ones
+ * @coalescing: @coalesce is running
+ * @inflight: requests fetched and not completed, without parked ones, and
+ *            offloaded ones
  * @frozen: how many wishes for silence hold it; nothing is fetched
+ * @discard: the queues are going away: completions reach nobody
  * @freezes: struct nvme_freeze_part that wait for @inflight to become 0
+ * @offloaded: struct nvme_req.after_link, admin requests at work here
+ * @scratch: buffers of Compare, Verify and Copy, those not in use
+ * @scratch_made: how many there are, in use or not
+ * @waiting: struct nvme_req.after_link, those that wait for such a buffer
  * @busy_since_ns: when @inflight became more than 0
  * @stats: counters
  */
@@ -440,11 +476,19 @@ struct nvme_loop {
 	struct io_watch bell_watch;
 	struct list sqs;
 	struct list cqs;
+	struct list ready;
+	bool shadowed;
 	struct list flush;
 	struct io_timer coalesce;
+	bool coalescing;
 	u32 inflight;
 	u32 frozen;
+	bool discard;
 	struct list freezes;
+	struct list offloaded;
+	void *scratch[NVME_SCRATCH_BUFS];
+	u32 scratch_made;
+	struct list waiting;
 	u64 busy_since_ns;
 	struct nvme_stats stats;
 };
@@ -644,7 +688,7 @@ enum nvme_notice {
  * @link: in &nvme_loop.freezes
  * @freeze: the wish
  * @loop: the loop
- * @call: carries the wish, and its end, to the loop
+ * @call: carries the wish to the loop
  */
 struct nvme_freeze_part {
 	struct list link;
@@ -672,6 +716,24 @@ struct nvme_freeze {
 };
 
 /**
+ * struct nvme_shutdown - flushes all disks before SHST says that it is done
+ * @active: it is at work
+ * @failed: a flush has failed
+ * @nsid: the namespace that is being flushed
+ * @finished: set by the loop at the end
+ * @blk: the flush
+ * @call: carries it to the first loop
+ */
+struct nvme_shutdown {
+	bool active;
+	bool failed;
+	u32 nsid;
+	_Atomic bool finished;
+	struct block_req blk;
+	struct loop_call call;
+};
+
+/**
  * struct nvme_dbbuf - Doorbell Buffer Config
  * @enabled: in use
  * @shadow: Shadow Doorbell buffer
@@ -687,9 +749,11 @@ struct nvme_dbbuf {
  * struct nvme_ctrl - an NVMe controller
  * @pci: the PCI function; &pci.dev.lock protects what is here
  * @config: its options
+ * @serial: serial number
  * @regs: registers
  * @page_shift: CC.MPS as a shift, while enabled
- * @resetting: CC.EN was cleared and the loops are being silenced
+ * @resetting: a reset waits for the loops to be silent
+ * @shutdown: flushing for CC.SHN
  * @io_sqs: I/O submission queues allocated by Number of Queues
  * @io_cqs: I/O completion queues allocated by Number of Queues
  * @sqs: by identifier
@@ -719,14 +783,20 @@ struct nvme_dbbuf {
  * @errors: Error Information log
  * @smart: counters
  * @changed_ns: Changed Namespace List: one bit a namespace identifier - 1
- * @intx_lock: orders changes of the INTx level (see irq.c)
+ * @excl_lock: protects @excl (LOCK_LEAF)
+ * @excl: struct nvme_req.after_link, those that must run alone
+ * @excl_run: the one of them that runs, or NULL
+ * @excl_freeze: makes the others silent
+ * @bit_bucket: where data goes that the host does not want
  */
 struct nvme_ctrl {
 	struct pci_device pci;
 	const struct nvme_config *config;
+	char serial[21];
 	struct nvme_regs regs;
 	u32 page_shift;
 	bool resetting;
+	struct nvme_shutdown shutdown;
 	u32 io_sqs;
 	u32 io_cqs;
 	struct nvme_sq *sqs[NVME_QIDS];
@@ -756,7 +826,11 @@ struct nvme_ctrl {
 	struct nvme_error_log errors;
 	struct nvme_smart smart;
 	u64 changed_ns[BITMAP_WORDS(NVME_NS_MAX)];
-	struct mutex intx_lock;
+	struct mutex excl_lock;
+	struct list excl;
+	struct nvme_req *excl_run;
+	struct nvme_freeze excl_freeze;
+	void *bit_bucket;
 };
 
 static inline struct nvme_ctrl *nvme_ctrl_of(struct pci_device *pci)
@@ -764,68 +838,180 @@ static inline struct nvme_ctrl *nvme_ctrl_of(struct pci_device *pci)
 	return container_of(pci, struct nvme_ctrl, pci);
 }
 
-/* ---- the core: used by the admin commands too ---------------------------- */
+static inline u64 nvme_now_ns(void)
+{
+	struct timespec ts;
 
-/* nvme.c: ask the main loop to look at everything; any thread. */
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (u64)ts.tv_sec * 1000000000ULL + (u64)ts.tv_nsec;
+}
+
+/* ---- nvme.c ---------------------------------------------------------------- */
+
 void nvme_ctrl_kick(struct nvme_ctrl *ctrl);
-/* nvme.c: tell the main loop something; any thread. @notice: enum nvme_notice */
 void nvme_ctrl_notice(struct nvme_ctrl *ctrl, u32 notice);
+void nvme_stats_sum(struct nvme_ctrl *ctrl, struct nvme_stats *sum);
 
-/* cmd.c: the one way in which a request ends; on the thread of its queue. */
-void nvme_req_complete(struct nvme_req *req, nvme_status_t status);
-/* cmd.c: give the completion slot back and wait (AER); admin only. */
-void nvme_req_park(struct nvme_req *req);
-/* cmd.c: take a slot again, to complete it; false: no room now. */
-bool nvme_req_unpark(struct nvme_req *req) __must_check;
+/* ---- regs.c: registers, enable, reset, shutdown ---------------------------- */
+
+extern const struct bus_ops nvme_bar_ops;
+void nvme_reset_begin(struct nvme_ctrl *ctrl, bool all);
+void nvme_reset_work(struct nvme_ctrl *ctrl);
+void nvme_power_on(struct nvme_ctrl *ctrl);
+void nvme_shutdown_work(struct nvme_ctrl *ctrl);
+void nvme_fatal(struct nvme_ctrl *ctrl);
+
+/* ---- queue.c --------------------------------------------------------------- */
+
+nvme_status_t nvme_cq_create(struct nvme_ctrl *ctrl,
+			     const struct nvme_queue_params *params);
+nvme_status_t nvme_sq_create(struct nvme_ctrl *ctrl,
+			     const struct nvme_queue_params *params);
+void nvme_sq_delete(struct nvme_ctrl *ctrl, u16 qid, struct nvme_req *req);
+void nvme_sq_ended(struct nvme_sq *sq);
+void nvme_cq_delete(struct nvme_ctrl *ctrl, u16 qid);
+void nvme_sq_abort(struct nvme_ctrl *ctrl, u16 qid, u16 cid,
+		   struct nvme_req *req);
+void nvme_queues_destroy(struct nvme_ctrl *ctrl);
+
+/* ---- loop.c ---------------------------------------------------------------- */
+
+void nvme_loop_init(struct nvme_loop *loop, struct nvme_ctrl *ctrl,
+		    struct iothread *thread, u32 index);
+void nvme_loop_start(struct nvme_loop *loop);
+void nvme_loop_stop(struct nvme_loop *loop);
+bool nvme_loop_poll(struct nvme_loop *loop);
+void nvme_loop_ring(struct nvme_loop *loop);
+void nvme_loop_forget_queues(struct nvme_loop *loop);
+bool nvme_cq_reserve(struct nvme_cq *cq, struct nvme_ctrl *ctrl) __must_check;
+void nvme_cq_look(struct nvme_cq *cq, struct nvme_ctrl *ctrl);
+void nvme_sq_look(struct nvme_sq *sq);
+void nvme_sq_unhold(struct nvme_sq *sq);
+struct nvme_req *nvme_req_new(struct nvme_sq *sq);
+void nvme_req_free(struct nvme_req *req);
+
+/* ---- doorbell.c ------------------------------------------------------------ */
+
+void nvme_doorbell_write(struct nvme_ctrl *ctrl, u64 offset, u32 value);
+void nvme_doorbell_events_move(struct nvme_ctrl *ctrl);
+void nvme_doorbell_event_add(struct nvme_ctrl *ctrl, u16 qid, bool is_cq);
+void nvme_sq_shadow_begin(struct nvme_sq *sq);
+void nvme_cq_shadow_begin(struct nvme_cq *cq);
+void nvme_shadow_reject(struct nvme_shadow *shadow, struct nvme_ctrl *ctrl,
+			u32 value);
+u32 nvme_shadow_read(struct nvme_shadow *shadow, struct nvme_ctrl *ctrl,
+		     u32 last, u32 entries);
+bool nvme_shadow_arm(struct nvme_shadow *shadow, struct nvme_ctrl *ctrl,
+		     u32 value);
+nvme_status_t nvme_dbbuf_enable(struct nvme_ctrl *ctrl, gpa_t shadow,
+				gpa_t event);
+void nvme_dbbuf_disable(struct nvme_ctrl *ctrl);
+
+/* ---- irq.c ----------------------------------------------------------------- */
+
+void nvme_cq_signal(struct nvme_cq *cq);
+void nvme_cq_flush_now(struct nvme_cq *cq);
+bool nvme_loop_flush(struct nvme_loop *loop);
+void nvme_loop_flush_now(struct nvme_loop *loop);
+void nvme_coalesce_end(struct io_timer *timer);
+void nvme_intx_update(struct nvme_ctrl *ctrl);
+void nvme_tuning_update(struct nvme_ctrl *ctrl);
+
+/* ---- freeze.c -------------------------------------------------------------- */
+
+void nvme_freeze_init(struct nvme_freeze *freeze, struct nvme_ctrl *ctrl,
+		      bool cancel);
+void nvme_freeze_start(struct nvme_freeze *freeze);
+bool nvme_freeze_done(const struct nvme_freeze *freeze);
+void nvme_freeze_end(struct nvme_freeze *freeze);
+void nvme_loop_busy(struct nvme_loop *loop);
+void nvme_loop_idle(struct nvme_loop *loop);
+void nvme_exclusive_run(struct nvme_req *req,
+			void (*fn)(struct nvme_req *req));
+void nvme_exclusive_end(struct nvme_req *req);
+void nvme_exclusive_work(struct nvme_ctrl *ctrl);
+
+/* ---- cmd.c ----------------------------------------------------------------- */
+
 const struct nvme_cmd *nvme_cmd_find(const struct nvme_cmd *table, u32 nr,
 				     u8 opcode);
-
-/* cmd.c: run @fn on @loop's thread; it ends in nvme_offload_done(), once. */
+void nvme_req_start(struct nvme_req *req);
+nvme_status_t nvme_req_check(struct nvme_req *req);
+void nvme_req_complete(struct nvme_req *req, nvme_status_t status);
+void nvme_req_park(struct nvme_req *req);
+bool nvme_req_unpark(struct nvme_req *req) __must_check;
+bool nvme_req_cancel(struct nvme_req *req, nvme_status_t status);
 void nvme_offload(struct nvme_req *req, struct nvme_loop *loop,
 		  void (*fn)(struct nvme_req *req),
 		  void (*after)(struct nvme_req *req, nvme_status_t status));
 void nvme_offload_done(struct nvme_req *req, nvme_status_t status);
 
-/* dptr.c: data of admin commands: check PRPs, copy. @len bytes exactly. */
-nvme_status_t nvme_req_to_host(struct nvme_req *req, const void *buf, u32 len);
-nvme_status_t nvme_req_from_host(struct nvme_req *req, void *buf, u32 len);
+/* ---- dptr.c: data of exactly @len bytes ------------------------------------ */
+
 nvme_status_t nvme_dptr_map(struct nvme_req *req, u64 len, enum nvme_dir dir);
 void nvme_dptr_unmap(struct nvme_req *req);
+nvme_status_t nvme_req_to_host(struct nvme_req *req, const void *buf, u32 len);
+nvme_status_t nvme_req_from_host(struct nvme_req *req, void *buf, u32 len);
 
-/* queue.c: admin commands have checked everything but memory. */
-nvme_status_t nvme_cq_create(struct nvme_ctrl *ctrl,
-			     const struct nvme_queue_params *params);
-nvme_status_t nvme_sq_create(struct nvme_ctrl *ctrl,
-			     const struct nvme_queue_params *params);
-/* Completes @req when everything in the queue has ended. */
-void nvme_sq_delete(struct nvme_ctrl *ctrl, u16 qid, struct nvme_req *req);
-void nvme_cq_delete(struct nvme_ctrl *ctrl, u16 qid);
-/* Completes @req: bit 0 of the result says that nothing was aborted. */
-void nvme_sq_abort(struct nvme_ctrl *ctrl, u16 qid, u16 cid,
-		   struct nvme_req *req);
+/* ---- io.c: disk requests, and what they say -------------------------------- */
 
-/* doorbell.c: NVME_SC_SUCCESS, or the status for bad addresses. */
-nvme_status_t nvme_dbbuf_enable(struct nvme_ctrl *ctrl, gpa_t shadow,
-				gpa_t event);
+nvme_status_t nvme_req_errno(const struct nvme_req *req, int res);
+void nvme_disk_read(struct nvme_req *req, struct iovec *iov, u32 iov_nr,
+		    u64 offset, void (*next)(struct nvme_req *req, int res));
+void nvme_disk_write(struct nvme_req *req, struct iovec *iov, u32 iov_nr,
+		     u64 offset, u32 flags,
+		     void (*next)(struct nvme_req *req, int res));
+void nvme_disk_flush(struct nvme_req *req,
+		     void (*next)(struct nvme_req *req, int res));
+void nvme_disk_write_zeroes(struct nvme_req *req, u64 offset, u64 len,
+			    u32 flags,
+			    void (*next)(struct nvme_req *req, int res));
+void nvme_disk_discard(struct nvme_req *req, u64 offset, u64 len,
+		       void (*next)(struct nvme_req *req, int res));
+u32 nvme_write_flags(const struct nvme_req *req, bool fua);
 
-/* irq.c: current coalescing, arbitration and cache values to the loops. */
-void nvme_tuning_update(struct nvme_ctrl *ctrl);
+/* ---- scratch.c: buffers of commands that read for themselves ---------------- */
 
-/* ns.c */
+nvme_status_t nvme_scratch_run(struct nvme_req *req,
+			       void (*fn)(struct nvme_req *req));
+void nvme_scratch_end(struct nvme_req *req, nvme_status_t status);
+void nvme_scratch_destroy(struct nvme_loop *loop);
+
+/* ---- I/O commands, by file ------------------------------------------------- */
+
+nvme_status_t nvme_io_read(struct nvme_req *req);
+nvme_status_t nvme_io_write(struct nvme_req *req);
+nvme_status_t nvme_io_flush(struct nvme_req *req);
+nvme_status_t nvme_io_write_zeroes(struct nvme_req *req);
+nvme_status_t nvme_io_dsm(struct nvme_req *req);
+nvme_status_t nvme_io_verify(struct nvme_req *req);
+nvme_status_t nvme_io_write_uncorrectable(struct nvme_req *req);
+nvme_status_t nvme_io_compare(struct nvme_req *req);
+nvme_status_t nvme_io_copy(struct nvme_req *req);
+void nvme_fused_start(struct nvme_req *first, struct nvme_req *second);
+
+/* ---- ns.c ------------------------------------------------------------------ */
+
+int nvme_ns_create(struct nvme_ctrl *ctrl, u32 nsid, const char *path,
+		   struct error *err) __must_check;
+void nvme_ns_destroy(struct nvme_ctrl *ctrl, u32 nsid);
 struct nvme_ns *nvme_ns_find(struct nvme_ctrl *ctrl, u32 nsid);
 struct nvme_ns *nvme_ns_active(struct nvme_ctrl *ctrl, u32 nsid);
+u32 nvme_ns_lbaf(const struct nvme_ns *ns);
+bool nvme_ns_lbaf_fits(const struct nvme_ns *ns, u32 lbaf);
 void nvme_ns_set_format(struct nvme_ns *ns, u32 lbaf);
+bool nvme_unc_hit(struct nvme_ns *ns, u64 slba, u64 nlb);
+bool nvme_unc_mark(struct nvme_ns *ns, u64 slba, u64 nlb) __must_check;
 void nvme_unc_clear(struct nvme_ns *ns, u64 slba, u64 nlb);
 
-/* freeze.c: silence; main loop, device's lock held. */
-void nvme_freeze_start(struct nvme_freeze *freeze);
-bool nvme_freeze_done(const struct nvme_freeze *freeze);
-void nvme_freeze_end(struct nvme_freeze *freeze);
+/* ---- state.c --------------------------------------------------------------- */
 
-/* Sum of all loops and of earlier lives; any thread. */
-void nvme_stats_sum(struct nvme_ctrl *ctrl, struct nvme_stats *sum);
+extern const struct state_desc nvme_state_desc;
+void nvme_save(const struct device *dev, void *state);
+int nvme_check(const struct device *dev, const void *state, struct error *err);
+void nvme_load(struct device *dev, const void *state);
 
-/* ---- the admin side: called by the core, device's lock held -------------- */
+/* ---- the admin side: called by the core, device's lock held ---------------- */
 
 /* aer.c */
 void nvme_event_post(struct nvme_ctrl *ctrl, u8 type, u8 info, u8 log);

@@ -1,18 +1,26 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* The guest program: linked at 1 MiB, loaded as it lies, PVH note in front. */
+/*
+ * The guest program: linked at 1 MiB and loaded as it lies, with the PVH note
+ * in front. With GUEST_WITHOUT_PVH there is none, and a VMM has to use the
+ * ELF header's entry, which takes the 64-bit Linux protocol.
+ */
 ENTRY(linux_entry)
 
 PHDRS
 {
 	all PT_LOAD FLAGS(7);
+#ifndef GUEST_WITHOUT_PVH
 	note PT_NOTE FLAGS(4);
+#endif
 }
 
 SECTIONS
 {
 	. = 0x100000;
 	image_start = .;
+#ifndef GUEST_WITHOUT_PVH
 	.note : { KEEP(*(.note.Xen)) } :all :note
+#endif
 	.text : { *(.text.entry) *(.text .text.*) } :all
 	.rodata : { *(.rodata .rodata.*) } :all
 	.fixups : ALIGN(8) {
@@ -24,5 +32,5 @@ SECTIONS
 	.bss : ALIGN(4096) { *(.bss .bss.* COMMON) } :all
 	. = ALIGN(4096);
 	image_end = .;
-	/DISCARD/ : { *(.comment) *(.note.gnu*) *(.eh_frame*) }
+	/DISCARD/ : { *(.comment) *(.note.*) *(.eh_frame*) }
 }

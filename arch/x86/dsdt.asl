@@ -86,8 +86,8 @@ DefinitionBlock ("dsdt.aml", "DSDT", 2, "LKVM", "LKVMDSDT", 1)
 				Return (ConcatenateResTemplate (CRSL, CRSH))
 			}
 
-			// Control of PCI Express is the guest's as far as it
-			// asks for it: native hot plug, PME, AER, capability.
+			// The guest may control whatever of PCI Express it
+			// asks for; only the revision must be ours.
 			Method (_OSC, 4, NotSerialized)
 			{
 				CreateDWordField (Arg3, 0, CDW1)
@@ -95,19 +95,11 @@ DefinitionBlock ("dsdt.aml", "DSDT", 2, "LKVM", "LKVMDSDT", 1)
 					"33db4d5b-1ff7-401c-9657-7441c03dd766")))
 				{
 					CDW1 |= 4
-					Return (Arg3)
 				}
-				CreateDWordField (Arg3, 8, CDW3)
-				Local0 = (CDW3 & 0x1D)
-				If ((Arg1 != 1))
+				ElseIf ((Arg1 != 1))
 				{
 					CDW1 |= 8
 				}
-				If ((CDW3 != Local0))
-				{
-					CDW1 |= 0x10
-				}
-				CDW3 = Local0
 				Return (Arg3)
 			}
 

@@ -169,7 +169,6 @@ static const struct x86_need needs[] = {
 	{ KVM_CAP_VCPU_EVENTS, "KVM_CAP_VCPU_EVENTS" },
 	{ KVM_CAP_DEBUGREGS, "KVM_CAP_DEBUGREGS" },
 	{ KVM_CAP_XSAVE, "KVM_CAP_XSAVE" },
-	{ KVM_CAP_XCRS, "KVM_CAP_XCRS" },
 	{ KVM_CAP_SREGS2, "KVM_CAP_SREGS2" },
 };
 
@@ -252,6 +251,7 @@ static int read_sizes(struct vm *vm, struct error *err)
 	u32 xsave = (u32)check_extension(vm->vm_fd, KVM_CAP_XSAVE2);
 
 	arch->xsave_size = max_of(xsave, (u32)sizeof(struct kvm_xsave));
+	arch->xcrs = check_extension(vm->kvm_fd, KVM_CAP_XCRS);
 	arch->nested_size =
 		(u32)check_extension(vm->kvm_fd, KVM_CAP_NESTED_STATE);
 	arch->tsc_deadline =

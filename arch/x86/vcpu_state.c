@@ -207,13 +207,15 @@ static int xcr0_save(struct vcpu *vcpu, u64 *xcr0, struct error *err)
 	struct kvm_xcrs xcrs = { 0 };
 	int ret;
 
+	if (!vcpu->vm->arch->xcrs)
+		return 0;
 	ret = x86_ioctl(vcpu->fd, KVM_GET_XCRS, &xcrs, "KVM_GET_XCRS", err);
 	if (!ret && xcrs.nr_xcrs && xcrs.xcrs[0].xcr == 0)
 		*xcr0 = xcrs.xcrs[0].value;
 	return ret;
 }
 
-/* 0 is not a value that XCR0 can have: the CPU has no XSAVE. */
+/* 0 is not a value that XCR0 can have: the guest's CPU has no XSAVE. */
 static int xcr0_load(struct vcpu *vcpu, u64 xcr0, struct error *err)
 {
 	struct kvm_xcrs xcrs = { .nr_xcrs = 1, .xcrs[0].value = xcr0 };

@@ -37,6 +37,7 @@ struct x86_vm_state;
  * @msrs_probed: those that KVM lists but does not let us read were left out
  * @xsave_size: bytes of KVM's XSAVE area
  * @nested_size: bytes of a vCPU's nested state, 0 when KVM has none
+ * @xcrs: the CPU has XSAVE, hence XCR0
  * @tsc_deadline: the local APICs have the TSC deadline timer
  * @phys_bits: width of a guest physical address
  * @power_on: state of the boot CPU and of all others at power-on, taken when
@@ -50,6 +51,7 @@ struct arch_vm {
 	bool msrs_probed;
 	u32 xsave_size;
 	u32 nested_size;
+	bool xcrs;
 	bool tsc_deadline;
 	u32 phys_bits;
 	struct x86_vcpu_state *power_on[2];

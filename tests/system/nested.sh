@@ -110,7 +110,9 @@ fi
 mkfifo "$temp/errors"
 cat "$temp/errors" >&2 &
 errors=$!
-qemu-system-x86_64 -accel tcg,thread=multi -cpu EPYC,+svm,+npt -smp 2 \
+# No XSAVE: the emulated SVM does not intercept XSETBV, so KVM would not know
+# the guest's XCR0, set its own, and the guest would lose vector registers.
+qemu-system-x86_64 -accel tcg,thread=multi -cpu EPYC,+svm,+npt,-xsave -smp 2 \
 	-m "$memory" -display none -vga none -nodefaults -no-reboot \
 	-kernel "$kernel/vmlinuz" -append "console=ttyS0 panic=-1 quiet \
 		mitigations=off no_timer_check root=/dev/nvme0n1 rw" \

@@ -30,8 +30,9 @@
 #define CREATOR_ID	"LKVM"
 #define LINT1		1
 
+/* Made by arch/x86/Makefile. */
 static const u8 dsdt_aml[] = {
-#include "arch/x86/dsdt.h"
+#include <arch/x86/dsdt.h>
 };
 
 /* The byte that makes the sum of all bytes 0. */

@@ -216,7 +216,7 @@ static const struct foreign_image foreign[] = {
 	  "is a 32-bit Arm kernel; this machine is x86-64" },
 	{ 0, "\x1f\x8b", 2,
 	  "is compressed with gzip; unpack it first, or use the bzImage" },
-	{ 0, "\xfd" "7zXZ", 5,
+	{ 0, "\xfd\x37zXZ", 5,
 	  "is compressed with xz; unpack it first, or use the bzImage" },
 	{ 0, "\x28\xb5\x2f\xfd", 4,
 	  "is compressed with zstd; unpack it first, or use the bzImage" },

@@ -16,15 +16,16 @@
 #include "vmm/base/math.h"
 
 /* What iasl cannot compute in a resource descriptor stands in layout.h. */
-static_assert(X86_PCI_MMIO32_LAST ==
-	      X86_PCI_MMIO32_BASE + X86_PCI_MMIO32_SIZE - 1, "32-bit window");
-static_assert(X86_PCI_BUSES == X86_PCI_BUS_LAST + 1 &&
-	      X86_PCI_BUSES * MIB == X86_PCI_ECAM_SIZE, "1 MiB a bus");
-static_assert(X86_PCI_PORTS0_SIZE == X86_PCI_CF8_BASE &&
-	      X86_PCI_PORTS0_LAST == X86_PCI_CF8_BASE - 1 &&
-	      X86_PCI_PORTS1_BASE == X86_PCI_CF8_BASE + X86_PCI_CF8_SIZE &&
-	      X86_PCI_PORTS1_SIZE == 0x10000 - X86_PCI_PORTS1_BASE,
-	      "ports around CONFIG_ADDRESS");
+static_assert(X86_PCI_MMIO32_BASE + X86_PCI_MMIO32_SIZE ==
+	      X86_PCI_MMIO32_LAST + 1ULL, "32-bit window");
+static_assert(X86_PCI_BUS_LAST + 1 == X86_PCI_BUSES, "buses");
+static_assert(X86_PCI_BUSES * MIB == X86_PCI_ECAM_SIZE, "1 MiB a bus");
+static_assert(X86_PCI_CF8_BASE == X86_PCI_PORTS0_SIZE, "ports below CF8");
+static_assert(X86_PCI_CF8_BASE - 1 == X86_PCI_PORTS0_LAST, "ports below CF8");
+static_assert(X86_PCI_CF8_BASE + X86_PCI_CF8_SIZE == X86_PCI_PORTS1_BASE,
+	      "ports above CFC");
+static_assert(X86_PCI_PORTS1_BASE + X86_PCI_PORTS1_SIZE == 0x10000,
+	      "ports above CFC");
 
 const char arch_name[] = "x86-64";
 const char arch_kernel_image[] = "bzImage";

@@ -1,4 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
+/**
+ * DOC: what the files of arch/x86 share
+ *
+ * What is kept for a machine and for a vCPU, the numbers of MSRs, and the
+ * functions by which power-on (vcpu.c), MSRs (msr.c) and saved state
+ * (vcpu_state.c, vm_state.c) reach each other.
+ */
 #ifndef LKVM_X86_PRIV_H
 #define LKVM_X86_PRIV_H
 

@@ -308,6 +308,19 @@ static void cq_post(struct nvme_req *req, nvme_status_t status)
 	nvme_cq_signal(cq);
 }
 
+/* Keeps the request and its slot; it is as it was when it was fetched. */
+static void put_aside(struct nvme_req *req)
+{
+	struct nvme_sqe sqe = req->sqe;
+	struct nvme_sq *sq = req->sq;
+
+	list_del(&req->link);
+	nvme_req_clear(req);
+	req->sqe = sqe;
+	list_add_tail(&sq->again, &req->link);
+	nvme_loop_idle(sq->loop);
+}
+
 static void tell_aborter(struct nvme_req *req, nvme_status_t status)
 {
 	struct nvme_req *aborter = req->aborter;
@@ -334,6 +347,10 @@ void nvme_req_complete(struct nvme_req *req, nvme_status_t status)
 
 	if (req->dma_dir)
 		nvme_dptr_unmap(req);
+	if (unlikely(status == NVME_REQ_AGAIN)) {
+		put_aside(req);
+		return;
+	}
 	if (unlikely(status))
 		status = report(req, status);
 	if (unlikely(req->aborter))

@@ -104,6 +104,50 @@ static void part_end(void *arg)
 		loop->discard = false;
 	/* Doorbells were left alone meanwhile. */
 	atomic_store(&loop->rung, true);
+	if (!loop->frozen)
+		nvme_loop_again(loop);
+}
+
+/* Copy is not the same when it is done twice; a pair must not be cut. */
+static bool can_be_again(const struct nvme_req *req)
+{
+	if (req->sq->loop->admin)
+		return req->sqe.opcode == NVME_ADM_FORMAT_NVM;
+	return req->sqe.opcode != NVME_IO_COPY && !req->partner &&
+	       !req->exclusive;
+}
+
+static void hurry(void *arg)
+{
+	struct nvme_loop *loop = arg;
+	struct nvme_req *req;
+	struct nvme_sq *sq;
+
+	list_for_each_entry(sq, &loop->sqs, link)
+		list_for_each_entry(req, &sq->busy, link)
+			if (can_be_again(req))
+				nvme_req_cancel(req, NVME_REQ_AGAIN);
+	list_for_each_entry(req, &loop->offloaded, after_link)
+		if (can_be_again(req))
+			nvme_req_cancel(req, NVME_REQ_AGAIN);
+}
+
+/**
+ * nvme_freeze_hurry() - put aside what takes too long, to be issued again
+ * @freeze: active, not done
+ *
+ * Commands that cannot be called back from their disk, or that may not be
+ * issued twice, are left alone.
+ *
+ * Context: main loop.
+ */
+void nvme_freeze_hurry(struct nvme_freeze *freeze)
+{
+	struct nvme_ctrl *ctrl = freeze->ctrl;
+	u32 i;
+
+	for (i = 0; i < ctrl->loops_nr; i++)
+		iothread_call(ctrl->loops[i].thread, hurry, &ctrl->loops[i]);
 }
 
 /**

@@ -148,7 +148,11 @@ static struct nvme_req *req_get(struct nvme_sq *sq)
 	return req;
 }
 
-static void req_clear(struct nvme_req *req)
+/**
+ * nvme_req_clear() - as at its fetch
+ * @req: the request; its command, queue and place stay
+ */
+void nvme_req_clear(struct nvme_req *req)
 {
 	req->cmd = NULL;
 	req->ns = NULL;
@@ -191,7 +195,7 @@ struct nvme_req *nvme_req_new(struct nvme_sq *sq)
 		sq->cq->reserved--;
 		return NULL;
 	}
-	req_clear(req);
+	nvme_req_clear(req);
 	list_add_tail(&sq->busy, &req->link);
 	sq->inflight++;
 	nvme_loop_busy(loop);
@@ -217,6 +221,53 @@ void nvme_req_free(struct nvme_req *req)
 	if (unlikely(sq->deleter) && !sq->inflight)
 		nvme_sq_ended(sq);
 	nvme_loop_idle(loop);
+}
+
+/**
+ * nvme_req_restore() - a request of a machine that was saved
+ * @sq: its queue; neither has a request or slot been checked for, nor is there
+ *      room for more than was saved: the state was checked
+ * @sqe: the command
+ *
+ * Context: load, the queue's loop is frozen.
+ * Return: the request, in &nvme_sq.again, without a slot.
+ */
+struct nvme_req *nvme_req_restore(struct nvme_sq *sq, const void *sqe)
+{
+	struct nvme_req *req = req_get(sq);
+
+	assert(req);
+	nvme_req_clear(req);
+	memcpy(&req->sqe, sqe, sizeof(req->sqe));
+	list_add_tail(&sq->again, &req->link);
+	sq->inflight++;
+	return req;
+}
+
+/**
+ * nvme_loop_again() - issue what did not end before the machine was paused
+ * @loop: not frozen any more
+ *
+ * Context: the loop's thread; the admin loop with the device's lock held.
+ */
+void nvme_loop_again(struct nvme_loop *loop)
+{
+	struct nvme_sq *sq;
+	struct list *link;
+	struct list batch;
+
+	list_init(&batch);
+	list_for_each_entry(sq, &loop->sqs, link) {
+		while ((link = list_pop(&sq->again)))
+			list_add_tail(&batch, link);
+	}
+	while ((link = list_pop(&batch))) {
+		struct nvme_req *req = list_entry(link, struct nvme_req, link);
+
+		list_add_tail(&req->sq->busy, &req->link);
+		nvme_loop_busy(loop);
+		nvme_req_start(req);
+	}
 }
 
 /*

@@ -49,7 +49,8 @@
 #define NVME_PCI_DEVICE		0x4e56		/* "NV" */
 #define NVME_PCI_CLASS		0x010802	/* NVM Express I/O controller */
 #define LOOP_ENTRIES		1024
-#define QUIESCE_LIMIT_NS	(10 * 1000000000ULL)
+#define QUIESCE_PATIENCE_NS	(3 * 1000000000ULL)	/* then cancel */
+#define QUIESCE_LIMIT_NS	(7 * 1000000000ULL)	/* then give up */
 #define BIT_BUCKET_BYTES	((4096ULL << NVME_MDTS_MAX) + 4096)
 
 static struct nvme_ctrl *ctrl_of(struct device *dev)
@@ -100,7 +101,7 @@ static void stats_add(struct nvme_stats *sum, const struct nvme_stats *s)
  *
  * Context: any thread.
  */
-void nvme_stats_sum(struct nvme_ctrl *ctrl, struct nvme_stats *sum)
+void nvme_stats_sum(const struct nvme_ctrl *ctrl, struct nvme_stats *sum)
 {
 	u64 busy;
 	u32 i;
@@ -219,12 +220,16 @@ static void loop_flush_all(void *arg)
 	nvme_loop_flush_now(arg);
 }
 
-static void freeze_for_pause(struct nvme_ctrl *ctrl)
+/**
+ * nvme_freeze_for_pause() - begin to be silent until resume
+ * @ctrl: the controller; not so yet
+ *
+ * Context: main loop, device's lock held.
+ */
+void nvme_freeze_for_pause(struct nvme_ctrl *ctrl)
 {
-	mutex_lock(&ctrl->pci.dev.lock);
 	ctrl->admin.frozen++;
 	nvme_freeze_start(&ctrl->quiesce_freeze);
-	mutex_unlock(&ctrl->pci.dev.lock);
 }
 
 static void thaw_after_pause(struct nvme_ctrl *ctrl)
@@ -232,6 +237,7 @@ static void thaw_after_pause(struct nvme_ctrl *ctrl)
 	mutex_lock(&ctrl->pci.dev.lock);
 	ctrl->admin.frozen--;
 	nvme_freeze_end(&ctrl->quiesce_freeze);
+	nvme_loop_again(&ctrl->admin);
 	nvme_loop_ring(&ctrl->admin);
 	mutex_unlock(&ctrl->pci.dev.lock);
 }
@@ -243,12 +249,18 @@ static int nvme_quiesce(struct device *dev, struct error *err)
 
 	if (ctrl->quiesce_freeze.active)
 		return 0;
-	freeze_for_pause(ctrl);
-	if (!wait_silent(ctrl, QUIESCE_LIMIT_NS)) {
-		thaw_after_pause(ctrl);
-		return error_set(err, -ETIMEDOUT,
-				 "commands in flight did not end within %llu s",
-				 QUIESCE_LIMIT_NS / 1000000000ULL);
+	mutex_lock(&dev->lock);
+	nvme_freeze_for_pause(ctrl);
+	mutex_unlock(&dev->lock);
+	if (!wait_silent(ctrl, QUIESCE_PATIENCE_NS)) {
+		nvme_freeze_hurry(&ctrl->quiesce_freeze);
+		if (!wait_silent(ctrl, QUIESCE_LIMIT_NS)) {
+			thaw_after_pause(ctrl);
+			return error_set(err, -ETIMEDOUT,
+					 "disks did not end commands within %llu s",
+					 (QUIESCE_PATIENCE_NS +
+					  QUIESCE_LIMIT_NS) / 1000000000ULL);
+		}
 	}
 	for (i = 0; i < ctrl->loops_nr; i++)
 		iothread_call(ctrl->loops[i].thread, loop_flush_all,
@@ -268,6 +280,10 @@ static void nvme_reset(struct device *dev)
 {
 	struct nvme_ctrl *ctrl = ctrl_of(dev);
 
+	/* Switched off without a shutdown while it was in use. */
+	if ((ctrl->regs.cc & NVME_CC_EN) && !nvme_is_shut_down(ctrl))
+		ctrl->smart.unsafe_shutdowns++;
+	ctrl->smart.power_cycles++;
 	pci_device_reset(&ctrl->pci);
 	nvme_power_on(ctrl);
 }
@@ -444,7 +460,6 @@ static void control_init(struct nvme_ctrl *ctrl)
 	list_init(&ctrl->excl);
 	nvme_loop_init(&ctrl->admin, ctrl, &dev->vm->loop, NVME_LOOPS_MAX);
 	ctrl->smart.powered_on_at_ns = nvme_now_ns();
-	ctrl->smart.power_cycles = 1;
 }
 
 static void control_fini(struct nvme_ctrl *ctrl)
@@ -602,6 +617,9 @@ static const struct device_ops nvme_ops = {
 	.realize	= nvme_realize,
 	.reset		= nvme_reset,
 	.quiesce	= nvme_quiesce,
+	.save		= nvme_save,
+	.check		= nvme_check,
+	.load		= nvme_load,
 	.resume		= nvme_resume,
 	.unrealize	= nvme_unrealize,
 };
@@ -614,6 +632,7 @@ static const struct device_class nvme_class = {
 	.max		= 32,
 	.instance_size	= sizeof(struct nvme_ctrl),
 	.options	= &option_table,
+	.state		= &nvme_state_desc,
 	.ops		= &nvme_ops,
 };
 

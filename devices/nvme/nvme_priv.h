@@ -84,6 +84,11 @@ static inline u32 nvme_lbaf_shift(u32 lbaf)
  * completed by nvme_req_complete(). Not a status of the specification.
  */
 #define NVME_REQ_PENDING	((__force nvme_status_t)0xffff)
+/*
+ * What a request completes with that is to be issued again later, as if it had
+ * just been fetched: it did not end in time when the machine was paused.
+ */
+#define NVME_REQ_AGAIN		((__force nvme_status_t)0xfffe)
 
 /* ---- configuration ------------------------------------------------------- */
 
@@ -357,6 +362,7 @@ struct nvme_cq {
  * @tail: how far the guest has filled, as far as we looked
  * @inflight: requests fetched and not completed, parked ones too
  * @busy: struct nvme_req, those in flight, oldest first
+ * @again: struct nvme_req, to be issued again at resume; they keep their slots
  * @free: struct nvme_req, used before and free again
  * @reqs: the pool, untouched pages of it cost nothing
  * @iovs: NVME_IOVS_MAX vectors for each of @reqs, likewise
@@ -384,6 +390,7 @@ struct nvme_sq {
 	u32 tail;
 	u32 inflight;
 	struct list busy;
+	struct list again;
 	struct list free;
 	struct nvme_req *reqs;
 	struct iovec *iovs;
@@ -850,7 +857,8 @@ static inline u64 nvme_now_ns(void)
 
 void nvme_ctrl_kick(struct nvme_ctrl *ctrl);
 void nvme_ctrl_notice(struct nvme_ctrl *ctrl, u32 notice);
-void nvme_stats_sum(struct nvme_ctrl *ctrl, struct nvme_stats *sum);
+void nvme_freeze_for_pause(struct nvme_ctrl *ctrl);
+void nvme_stats_sum(const struct nvme_ctrl *ctrl, struct nvme_stats *sum);
 
 /* ---- regs.c: registers, enable, reset, shutdown ---------------------------- */
 
@@ -858,6 +866,8 @@ extern const struct bus_ops nvme_bar_ops;
 void nvme_reset_begin(struct nvme_ctrl *ctrl, bool all);
 void nvme_reset_work(struct nvme_ctrl *ctrl);
 void nvme_power_on(struct nvme_ctrl *ctrl);
+bool nvme_is_shut_down(const struct nvme_ctrl *ctrl);
+bool nvme_cc_is_valid(u32 cc);
 void nvme_shutdown_work(struct nvme_ctrl *ctrl);
 void nvme_fatal(struct nvme_ctrl *ctrl);
 
@@ -888,6 +898,9 @@ void nvme_cq_look(struct nvme_cq *cq, struct nvme_ctrl *ctrl);
 void nvme_sq_look(struct nvme_sq *sq);
 void nvme_sq_unhold(struct nvme_sq *sq);
 struct nvme_req *nvme_req_new(struct nvme_sq *sq);
+struct nvme_req *nvme_req_restore(struct nvme_sq *sq, const void *sqe);
+void nvme_loop_again(struct nvme_loop *loop);
+void nvme_req_clear(struct nvme_req *req);
 void nvme_req_free(struct nvme_req *req);
 
 /* ---- doorbell.c ------------------------------------------------------------ */
@@ -924,6 +937,7 @@ void nvme_freeze_init(struct nvme_freeze *freeze, struct nvme_ctrl *ctrl,
 void nvme_freeze_start(struct nvme_freeze *freeze);
 bool nvme_freeze_done(const struct nvme_freeze *freeze);
 void nvme_freeze_end(struct nvme_freeze *freeze);
+void nvme_freeze_hurry(struct nvme_freeze *freeze);
 void nvme_loop_busy(struct nvme_loop *loop);
 void nvme_loop_idle(struct nvme_loop *loop);
 void nvme_exclusive_run(struct nvme_req *req,

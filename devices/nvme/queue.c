@@ -208,6 +208,7 @@ static struct nvme_sq *sq_alloc(struct nvme_ctrl *ctrl,
 	sq->entries = params->entries;
 	sq->base = params->base;
 	list_init(&sq->busy);
+	list_init(&sq->again);
 	list_init(&sq->free);
 	list_init(&sq->ready_link);
 	if (pool_create(sq))

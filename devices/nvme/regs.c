@@ -124,7 +124,13 @@ static void acq_write(struct nvme_ctrl *ctrl, u64 value)
 
 /* ---- enable ---------------------------------------------------------------- */
 
-static bool cc_is_valid(u32 cc)
+/**
+ * nvme_cc_is_valid() - can the controller be enabled like this?
+ * @cc: Controller Configuration
+ *
+ * Return: false for a page size, arbitration or command set that is not there.
+ */
+bool nvme_cc_is_valid(u32 cc)
 {
 	u32 css = nvme_get(NVME_CC_CSS, cc);
 
@@ -157,7 +163,7 @@ static bool admin_queues_create(struct nvme_ctrl *ctrl)
 static void enable(struct nvme_ctrl *ctrl)
 {
 	ctrl->page_shift = 12 + nvme_get(NVME_CC_MPS, ctrl->regs.cc);
-	if (!cc_is_valid(ctrl->regs.cc) || !admin_queues_create(ctrl)) {
+	if (!nvme_cc_is_valid(ctrl->regs.cc) || !admin_queues_create(ctrl)) {
 		log_limited(LOG_DEBUG, "%s: cannot be enabled: CC %#x AQA %#x",
 			    ctrl->pci.dev.name, ctrl->regs.cc,
 			    ctrl->regs.aqa);
@@ -355,6 +361,18 @@ void nvme_shutdown_work(struct nvme_ctrl *ctrl)
 	    NVME_CSTS_SHST_BUSY)
 		csts_set(ctrl, NVME_CSTS_SHST,
 			 nvme_put(NVME_CSTS_SHST, NVME_CSTS_SHST_DONE));
+}
+
+/**
+ * nvme_is_shut_down() - may it be switched off?
+ * @ctrl: the controller
+ *
+ * Return: true when a shutdown has completed.
+ */
+bool nvme_is_shut_down(const struct nvme_ctrl *ctrl)
+{
+	return nvme_get(NVME_CSTS_SHST, atomic_load(&ctrl->regs.csts)) ==
+	       NVME_CSTS_SHST_DONE;
 }
 
 static void cc_write(struct nvme_ctrl *ctrl, u64 value)

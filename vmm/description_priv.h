@@ -1,4 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
+/**
+ * DOC: what writing and reading a machine description share
+ */
 #ifndef LKVM_DESCRIPTION_PRIV_H
 #define LKVM_DESCRIPTION_PRIV_H
 

@@ -326,7 +326,7 @@ static int read_devices(const void *fdt, int node, struct description *d,
 		dev = &d->devices[d->nr];
 		ret = read_device(fdt, sub, dev, err);
 		/* From here on description_free() sees to its options. */
-		d->nr += dev->class != NULL;
+		d->nr += !!dev->class;
 		for (i = 0; !ret && i + 1 < d->nr; i++)
 			if (is_same_place(&d->devices[i], dev))
 				ret = error_set(err, -EINVAL,

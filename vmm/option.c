@@ -280,10 +280,11 @@ static int set_number(const struct option_table *table,
 		ret = parse_number(value, &v, &end);
 	if (ret == -ERANGE)
 		return range_error(table, opt, value, err);
+	if (ret && opt->type == OPTION_SIZE)
+		return option_error(table, opt, value, err,
+				    "not a size, give a number and at most one of K, M, G, T");
 	if (ret || *end)
 		return option_error(table, opt, value, err,
-				    opt->type == OPTION_SIZE ?
-				    "not a size, give a number with an optional suffix K, M, G or T" :
 				    "not a number, give digits or 0x...");
 	return option_store_number(table, opt, config, v, value, err);
 }

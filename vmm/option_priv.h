@@ -1,4 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
+/**
+ * DOC: what parsing options and loading them from a tree share
+ */
 #ifndef LKVM_OPTION_PRIV_H
 #define LKVM_OPTION_PRIV_H
 

@@ -46,6 +46,7 @@ static const struct device_class disk_class = {
 	.instance_size = sizeof(struct device), .options = &disk_table,
 	.ops = &no_ops,
 };
+
 DEVICE_CLASS_REGISTER(disk_class);
 
 /* Every machine has one, and it is no part of what the user counts. */
@@ -55,6 +56,7 @@ static const struct device_class always_class = {
 	.by_default = true, .hidden = true,
 	.instance_size = sizeof(struct device), .ops = &no_ops,
 };
+
 DEVICE_CLASS_REGISTER(always_class);
 
 /* A platform device that no architecture has a place for. */
@@ -64,6 +66,7 @@ static const struct device_class nowhere_class = {
 	.by_default = true, .instance_size = sizeof(struct device),
 	.ops = &no_ops,
 };
+
 DEVICE_CLASS_REGISTER(nowhere_class);
 
 FIXTURE(description)
@@ -74,15 +77,15 @@ FIXTURE(description)
 	void *fdt;
 };
 
-static char name_text[] = "box", kernel_text[] = "/k";
-static char cmdline_text[] = "root=/dev/nvme0n1 quiet";
+/* A configuration owns its strings, so they are not const. */
+#define STRING(text)	((char[]){ text })
 
 FIXTURE_SETUP(description)
 {
 	self->machine = (struct machine_config){
-		.cpus = 3, .memory = 512 * MIB, .name = name_text,
-		.kernel = kernel_text, .cmdline = cmdline_text,
-		.reboot = REBOOT_RESTART,
+		.cpus = 3, .memory = 512 * MIB, .reboot = REBOOT_RESTART,
+		.name = strdup("box"), .kernel = strdup("/k"),
+		.cmdline = strdup("root=/dev/nvme0n1 quiet"),
 	};
 }
 
@@ -90,14 +93,17 @@ FIXTURE_TEARDOWN(description)
 {
 	description_free(self->d);
 	free(self->fdt);
+	free(self->machine.name);
+	free(self->machine.kernel);
+	free(self->machine.cmdline);
 }
 
 /* Two disks: a.img with 8 queues, b.img. */
 static int write_two(struct machine_config *machine, void **fdt,
 		     struct error *err)
 {
-	struct disk_config a = { .file = (char[]){ "a.img" }, .queues = 8 };
-	struct disk_config b = { .file = (char[]){ "b.img" }, .queues = 4 };
+	struct disk_config a = { .file = STRING("a.img"), .queues = 8 };
+	struct disk_config b = { .file = STRING("b.img"), .queues = 4 };
 	struct description_request reqs[] = {
 		{ &disk_class, &a }, { &disk_class, &b },
 	};
@@ -175,7 +181,7 @@ TEST_F(description, every_platform_device_is_where_the_architecture_has_it)
 
 		if (classes[i] == &disk_class)
 			continue;
-		EXPECT_EQ(here, find(self->d, classes[i], 0) != NULL)
+		EXPECT_EQ(here, !!find(self->d, classes[i], 0))
 			TH_LOG("class %s", classes[i]->name);
 	}
 }
@@ -203,7 +209,7 @@ TEST_F(description, devices_are_made_in_one_order)
 
 TEST_F(description, slots_do_not_depend_on_what_comes_behind)
 {
-	struct disk_config a = { .file = (char[]){ "a.img" }, .queues = 8 };
+	struct disk_config a = { .file = STRING("a.img"), .queues = 8 };
 	struct description_request one = { &disk_class, &a };
 	u32 slot;
 
@@ -223,7 +229,7 @@ TEST_F(description, slots_do_not_depend_on_what_comes_behind)
 
 TEST_F(description, too_many_devices_are_refused)
 {
-	struct disk_config c = { .file = (char[]){ "x" }, .queues = 1 };
+	struct disk_config c = { .file = STRING("x"), .queues = 1 };
 	struct description_request reqs[41];
 	u32 i;
 
@@ -261,46 +267,51 @@ struct damage {
 	const char *says;
 };
 
-#define BYTES(v) v, sizeof(v) - 1
+#define DAMAGE(_kind, _node, _name, _value, _says)			\
+	{								\
+		.kind = _kind, .node = _node, .name = _name,		\
+		.value = _value, .len = sizeof(_value) - 1, .says = _says, \
+	}
 
 static const struct damage damages[] = {
-	{ SET, "/", "compatible", BYTES("lkvm,machine-v2\0"), "compatible" },
-	{ SET, "/", "compatible", BYTES("lkvm,machine-v1"), "not a string" },
-	{ DROP, "/", "compatible", BYTES(""), "compatible: property is missing" },
-	{ SET, "/", "extra", BYTES(""), "extra: unknown property" },
-	{ ADD_NODE, "/", "extra", BYTES(""), "extra: unknown node" },
-	{ DROP_NODE, "/machine", "", BYTES(""), "machine: node is missing" },
-	{ DROP_NODE, "/devices", "", BYTES(""), "devices: node is missing" },
-	{ SET, "/machine", "arch", BYTES("vax\0"), "/machine: arch" },
-	{ SET, "/machine", "more", BYTES("\1"), "more: unknown property" },
-	{ DROP, "/machine", "arch", BYTES(""), "arch: property is missing" },
-	{ DROP_NODE, "/machine/guest", "", BYTES(""), "guest: node is missing" },
-	{ SET, "/machine/guest", "cpus", BYTES("\0\0\0\0"), "cpus=0" },
-	{ SET, "/machine/guest", "cpus", BYTES("\0\0\1\0"), "cpus=256" },
-	{ SET, "/machine/guest", "memory", BYTES("\0\0\0\1"), "memory" },
-	{ SET, "/machine/guest", "memory", BYTES("\377\377\377\377\377\377\377\377"), "memory=" },
-	{ SET, "/machine/guest", "name", BYTES("x\0"), "name: unknown property" },
-	{ SET, "/machine/host", "reboot", BYTES("never\0"), "reboot=never" },
-	{ SET, "/machine/host", "kernel", BYTES("a\0b\0"), "kernel" },
-	{ SET, "/machine/host", "kernel", BYTES("a\33[2J\0"), "control character" },
-	{ SET, "/devices", "x", BYTES(""), "/devices: x: unknown property" },
-	{ ADD_NODE, "/devices", "new", BYTES(""), "new: compatible: property is missing" },
-	{ SET, "/devices/testdisk0", "compatible", BYTES("lkvm,other\0"), "testdisk0: compatible" },
-	{ SET, "/devices/testdisk0", "index", BYTES("\0\0\0\50"), "index=40" },
-	{ SET, "/devices/testdisk0", "index", BYTES("\0\0\0\1"), "named unlike testdisk1" },
-	{ SET, "/devices/testdisk0", "index", BYTES("\0"), "index" },
-	{ DROP, "/devices/testdisk0", "index", BYTES(""), "index: property is missing" },
-	{ SET, "/devices/testdisk0", "slot", BYTES("\0\0\0\40"), "slot=32" },
-	{ SET, "/devices/testdisk0", "slot", BYTES("\0\0\0\0"), "host bridge" },
-	{ SET, "/devices/testdisk0", "function", BYTES("\0\0\0\10"), "function=8" },
-	{ DROP, "/devices/testdisk0", "slot", BYTES(""), "slot: property is missing" },
-	{ SET, "/devices/testdisk0", "gsi", BYTES("\0\0\0\1"), "gsi: unknown property" },
-	{ ADD_NODE, "/devices/testdisk0", "state", BYTES(""), "state: unknown node" },
-	{ DROP_NODE, "/devices/testdisk0/host", "", BYTES(""), "host: node is missing" },
-	{ DROP, "/devices/testdisk0/host", "file", BYTES(""), "file: missing" },
-	{ SET, "/devices/testdisk0/guest", "queues", BYTES("\0\0\0\101"), "testdisk0: guest: testdisk: queues=65" },
-	{ SET, "/devices/testdisk0/guest", "\33[2J", BYTES(""), "?[2J" },
-	{ RENAME, "/devices/testdisk0", "testdisk7", BYTES(""), "testdisk7: is named unlike" },
+	DAMAGE(SET, "/", "compatible", "lkvm,machine-v2\0", "compatible"),
+	DAMAGE(SET, "/", "compatible", "lkvm,machine-v1", "not a string"),
+	DAMAGE(DROP, "/", "compatible", "", "compatible: property is missing"),
+	DAMAGE(SET, "/", "extra", "", "extra: unknown property"),
+	DAMAGE(ADD_NODE, "/", "extra", "", "extra: unknown node"),
+	DAMAGE(DROP_NODE, "/machine", "", "", "machine: node is missing"),
+	DAMAGE(DROP_NODE, "/devices", "", "", "devices: node is missing"),
+	DAMAGE(SET, "/machine", "arch", "vax\0", "/machine: arch"),
+	DAMAGE(SET, "/machine", "more", "\1", "more: unknown property"),
+	DAMAGE(DROP, "/machine", "arch", "", "arch: property is missing"),
+	DAMAGE(DROP_NODE, "/machine/guest", "", "", "guest: node is missing"),
+	DAMAGE(SET, "/machine/guest", "cpus", "\0\0\0\0", "cpus=0"),
+	DAMAGE(SET, "/machine/guest", "cpus", "\0\0\1\0", "cpus=256"),
+	DAMAGE(SET, "/machine/guest", "memory", "\0\0\0\1", "memory"),
+	DAMAGE(SET, "/machine/guest", "memory", "\377\377\377\377\377\377\377\377", "memory="),
+	DAMAGE(SET, "/machine/guest", "name", "x\0", "name: unknown property"),
+	DAMAGE(SET, "/machine/host", "reboot", "never\0", "reboot=never"),
+	DAMAGE(SET, "/machine/host", "kernel", "a\0b\0", "kernel"),
+	DAMAGE(SET, "/machine/host", "kernel", "a\33[2J\0", "control character"),
+	DAMAGE(SET, "/devices", "x", "", "/devices: x: unknown property"),
+	DAMAGE(ADD_NODE, "/devices", "new", "", "new: compatible: property is missing"),
+	DAMAGE(SET, "/devices/testdisk0", "compatible", "lkvm,other\0", "testdisk0: compatible"),
+	DAMAGE(SET, "/devices/testdisk0", "index", "\0\0\0\50", "index=40"),
+	DAMAGE(SET, "/devices/testdisk0", "index", "\0\0\0\1", "named unlike testdisk1"),
+	DAMAGE(SET, "/devices/testdisk0", "index", "\0", "index"),
+	DAMAGE(DROP, "/devices/testdisk0", "index", "", "index: property is missing"),
+	DAMAGE(SET, "/devices/testdisk0", "slot", "\0\0\0\40", "slot=32"),
+	DAMAGE(SET, "/devices/testdisk0", "slot", "\0\0\0\0", "host bridge"),
+	DAMAGE(SET, "/devices/testdisk0", "function", "\0\0\0\10", "function=8"),
+	DAMAGE(DROP, "/devices/testdisk0", "slot", "", "slot: property is missing"),
+	DAMAGE(SET, "/devices/testdisk0", "gsi", "\0\0\0\1", "gsi: unknown property"),
+	DAMAGE(ADD_NODE, "/devices/testdisk0", "state", "", "state: unknown node"),
+	DAMAGE(DROP_NODE, "/devices/testdisk0/host", "", "", "host: node is missing"),
+	DAMAGE(DROP, "/devices/testdisk0/host", "file", "", "file: missing"),
+	DAMAGE(SET, "/devices/testdisk0/guest", "queues", "\0\0\0\101",
+	       "testdisk0: guest: testdisk: queues=65"),
+	DAMAGE(SET, "/devices/testdisk0/guest", "\33[2J", "", "?[2J"),
+	DAMAGE(RENAME, "/devices/testdisk0", "testdisk7", "", "testdisk7: is named unlike"),
 };
 
 static void do_damage(void *tree, const struct damage *d)

@@ -119,7 +119,8 @@ TEST_F(option, defaults)
 
 TEST_F(option, positional_word_and_keys)
 {
-	ASSERT_EQ(0, PARSE("disk.img,ro,serial=abc,queues=0x10,size=2G,cache=none,sync=off,ns=a,ns=b"));
+	ASSERT_EQ(0, PARSE("disk.img,ro,serial=abc,queues=0x10,size=2G"));
+	ASSERT_EQ(0, PARSE("cache=none,sync=off,ns=a,ns=b"));
 	EXPECT_STREQ("disk.img", self->c->file);
 	EXPECT_STREQ("abc", self->c->serial);
 	EXPECT_TRUE(self->c->ro);

@@ -1,4 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
+/**
+ * DOC: the command line: subcommands, their arguments, exit codes
+ */
 #ifndef LKVM_CLI_H
 #define LKVM_CLI_H
 

@@ -24,7 +24,8 @@ struct debug_options {
 };
 
 static const struct option_desc debug_opts[] = {
-	TARGET_OPTIONS,
+	TARGET_NAME,
+	TARGET_ALL,
 	{
 		.name = "dump", .help = "show registers, stack and code of all vCPUs",
 		.type = OPTION_BOOL, .scope = OPTION_HOST,
@@ -44,11 +45,14 @@ static const struct option_table debug_table = {
 };
 
 static const struct cli_letter debug_letters[] = {
-	TARGET_LETTERS, { 'd', "dump" }, { 'm', "nmi" }, { 0 },
+	{ 'n', "name" }, { 'a', "all" }, { 'd', "dump" }, { 'm', "nmi" }, { 0 },
 };
 
 static const struct cli_absent debug_absent[] = {
-	{ "sysrq", 's', "not available in this version; write to the guest's /proc/sysrq-trigger instead" },
+	{
+		"sysrq", 's',
+		"not available in this version; write to the guest's /proc/sysrq-trigger",
+	},
 	{ 0 },
 };
 
@@ -56,14 +60,16 @@ static int dump(const struct target_call *call, struct error *err)
 {
 	struct json_object *result = NULL, *vcpus = NULL;
 	int ret = control_call(call->fd, "dump", NULL, &result, err);
+	struct json_object *text;
 	size_t i;
 
 	if (!ret && json_object_object_get_ex(result, "vcpus", &vcpus) &&
 	    json_object_is_type(vcpus, json_type_array))
-		for (i = 0; i < json_object_array_length(vcpus); i++)
+		for (i = 0; i < json_object_array_length(vcpus); i++) {
+			text = json_object_array_get_idx(vcpus, i);
 			printf("%s vcpu %zu:\n%s\n", call->name, i,
-			       json_object_get_string(
-				       json_object_array_get_idx(vcpus, i)));
+			       json_object_get_string(text));
+		}
 	json_object_put(result);
 	return ret;
 }

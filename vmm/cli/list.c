@@ -8,6 +8,7 @@
 
 #include "vmm/cli/cli.h"
 #include "vmm/cli/control.h"
+#include "vmm/cli/output.h"
 #include "vmm/cli/target.h"
 
 /**
@@ -89,8 +90,7 @@ static int list_machines(const struct cli *cli, const struct cli_args *args)
 	int code = target_each(&everything, list_one, all);
 
 	if (opts->json)
-		printf("%s\n", json_object_to_json_string_ext(all,
-			JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_NOSLASHESCAPE));
+		output_print_json(all);
 	else
 		print_table(all);
 	json_object_put(all);

@@ -103,6 +103,17 @@ void output_event(struct json_object *obj)
 }
 
 /**
+ * output_print_json() - print what was asked for, for a program
+ * @obj: what
+ */
+void output_print_json(struct json_object *obj)
+{
+	printf("%s\n", json_object_to_json_string_ext(obj,
+						      JSON_C_TO_STRING_PRETTY |
+						      JSON_C_TO_STRING_NOSLASHESCAPE));
+}
+
+/**
  * cli_fail() - tell the user why something cannot be done
  * @code: the exit code
  * @err: the reason

@@ -9,5 +9,6 @@ struct json_object;
 
 void output_init(enum log_level max, bool json);
 void output_event(struct json_object *obj);
+void output_print_json(struct json_object *obj);
 
 #endif /* LKVM_OUTPUT_H */

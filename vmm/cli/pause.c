@@ -9,7 +9,8 @@
 #include "vmm/cli/target.h"
 
 static const struct option_desc pause_opts[] = {
-	TARGET_OPTIONS,
+	TARGET_NAME,
+	TARGET_ALL,
 };
 
 static const struct option_table pause_table = {
@@ -17,7 +18,9 @@ static const struct option_table pause_table = {
 	.dashes = true, .opts = pause_opts, .nr = ARRAY_SIZE(pause_opts),
 };
 
-static const struct cli_letter pause_letters[] = { TARGET_LETTERS, { 0 } };
+static const struct cli_letter pause_letters[] = {
+	{ 'n', "name" }, { 'a', "all" }, { 0 },
+};
 
 static int pause_one(const struct target_call *call, struct error *err)
 {

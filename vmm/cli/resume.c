@@ -9,7 +9,8 @@
 #include "vmm/cli/target.h"
 
 static const struct option_desc resume_opts[] = {
-	TARGET_OPTIONS,
+	TARGET_NAME,
+	TARGET_ALL,
 };
 
 static const struct option_table resume_table = {
@@ -17,7 +18,9 @@ static const struct option_table resume_table = {
 	.dashes = true, .opts = resume_opts, .nr = ARRAY_SIZE(resume_opts),
 };
 
-static const struct cli_letter resume_letters[] = { TARGET_LETTERS, { 0 } };
+static const struct cli_letter resume_letters[] = {
+	{ 'n', "name" }, { 'a', "all" }, { 0 },
+};
 
 static int resume_one(const struct target_call *call, struct error *err)
 {

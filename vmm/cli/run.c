@@ -36,7 +36,7 @@ static const struct option_desc run_opts[] = {
 		.min = 1, .max = VM_CPUS_MAX,
 	}, {
 		.name = "mem", .arg = "SIZE", FIELD(mem),
-		.help = "memory in MiB, or with a suffix K, M, G, T (64M for each CPU and three more)",
+		.help = "memory in MiB, or with a suffix K, M, G, T (64M a CPU and 192M)",
 		.type = OPTION_SIZE, .scope = OPTION_GUEST,
 		.unit = MIB, .min = 2 * MIB, .max = 8192 * GIB,
 	}, {

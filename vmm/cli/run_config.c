@@ -7,6 +7,7 @@
  *
  * Threads: the first one, before any other is there.
  */
+#include <ctype.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -249,12 +250,12 @@ int run_describe(const struct run_options *opts, const struct cli_args *args,
 /* As the shell wants it. */
 static void add_quoted(struct text *text, const char *option, const char *value)
 {
-	static const char plain[] =
-		"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
-		"_@%+=:,./-";
+	const char *c = value;
 	char *quoted, *at;
 
-	if (value[strspn(value, plain)] == 0 && *value) {
+	while (isalnum((unsigned char)*c) || (*c && strchr("_@%+=:,./-", *c)))
+		c++;
+	if (!*c && *value) {
 		add_word(text, "%s %s", option, value);
 		return;
 	}

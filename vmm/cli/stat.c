@@ -7,6 +7,7 @@
 
 #include "vmm/cli/cli.h"
 #include "vmm/cli/control.h"
+#include "vmm/cli/output.h"
 #include "vmm/cli/target.h"
 
 /**
@@ -20,7 +21,8 @@ struct stat_options {
 };
 
 static const struct option_desc stat_opts[] = {
-	TARGET_OPTIONS,
+	TARGET_NAME,
+	TARGET_ALL,
 	{
 		.name = "json", .help = "as a JSON array",
 		.type = OPTION_BOOL, .scope = OPTION_HOST,
@@ -33,7 +35,9 @@ static const struct option_table stat_table = {
 	.dashes = true, .opts = stat_opts, .nr = ARRAY_SIZE(stat_opts),
 };
 
-static const struct cli_letter stat_letters[] = { TARGET_LETTERS, { 0 } };
+static const struct cli_letter stat_letters[] = {
+	{ 'n', "name" }, { 'a', "all" }, { 0 },
+};
 
 static const struct cli_absent stat_absent[] = {
 	{ "memory", 'm', "there is no balloon device in this version" },
@@ -96,8 +100,7 @@ static int stat_machines(const struct cli *cli, const struct cli_args *args)
 	size_t i;
 
 	if (opts->json)
-		printf("%s\n", json_object_to_json_string_ext(all,
-			JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_NOSLASHESCAPE));
+		output_print_json(all);
 	for (i = 0; !opts->json && i < json_object_array_length(all); i++)
 		print_machine(json_object_array_get_idx(all, i));
 	json_object_put(all);

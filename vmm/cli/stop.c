@@ -28,7 +28,8 @@ struct stop_options {
 };
 
 static const struct option_desc stop_opts[] = {
-	TARGET_OPTIONS,
+	TARGET_NAME,
+	TARGET_ALL,
 	{
 		.name = "force", .help = "end it at once, do not ask the guest",
 		.type = OPTION_BOOL, .scope = OPTION_HOST,
@@ -47,7 +48,9 @@ static const struct option_table stop_table = {
 	.dashes = true, .opts = stop_opts, .nr = ARRAY_SIZE(stop_opts),
 };
 
-static const struct cli_letter stop_letters[] = { TARGET_LETTERS, { 0 } };
+static const struct cli_letter stop_letters[] = {
+	{ 'n', "name" }, { 'a', "all" }, { 0 },
+};
 
 /* The connection ends a moment before the process gives its name back. */
 static int wait_gone(const struct target_call *call, u64 timeout_s)

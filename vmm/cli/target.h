@@ -12,26 +12,27 @@
  * @name: this one
  * @all: all that run
  *
- * First member of the options of each command that has TARGET_OPTIONS.
+ * First member of the options of each command that has TARGET_NAME and
+ * TARGET_ALL.
  */
 struct target {
 	char *name;
 	bool all;
 };
 
-#define TARGET_OPTIONS							\
+#define TARGET_NAME							\
 	{								\
 		.name = "name", .arg = "NAME",				\
 		.help = "the machine of this name",			\
 		.type = OPTION_STRING, .scope = OPTION_HOST,		\
 		.offset = offsetof(struct target, name), .min = 1,	\
-	}, {								\
+	}
+#define TARGET_ALL							\
+	{								\
 		.name = "all", .help = "all machines that run",		\
 		.type = OPTION_BOOL, .scope = OPTION_HOST,		\
 		.offset = offsetof(struct target, all),			\
 	}
-
-#define TARGET_LETTERS	{ 'n', "name" }, { 'a', "all" }
 
 /**
  * struct target_call - a machine that a command talks to

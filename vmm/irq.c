@@ -39,6 +39,10 @@ int irq_chip_init(struct irq_chip *chip, int vm_fd, u32 lines_nr,
 	assert(lines_nr <= IRQ_LINES_MAX);
 	chip->vm_fd = vm_fd;
 	chip->lines_nr = lines_nr;
+	/* KVM-API 4.52: the flag must not be given where it is not wanted. */
+	chip->wants_devid = vm_fd >= 0 &&
+			    ioctl(vm_fd, KVM_CHECK_EXTENSION,
+				  KVM_CAP_MSI_DEVID) > 0;
 	mutex_init(&chip->lock, LOCK_IRQ);
 	return 0;
 }
@@ -154,7 +158,7 @@ static int routing_commit(struct irq_chip *chip)
 		e->u.msi.address_lo = (u32)r->addr;
 		e->u.msi.address_hi = (u32)(r->addr >> 32);
 		e->u.msi.data = r->data;
-		if (r->devid != IRQ_NO_DEVID) {
+		if (chip->wants_devid && r->devid != IRQ_NO_DEVID) {
 			e->flags = KVM_MSI_VALID_DEVID;
 			e->u.msi.devid = r->devid;
 		}

@@ -322,6 +322,25 @@ void iothread_post(struct iothread *t, struct loop_call *call)
 }
 
 /**
+ * iothread_unpost() - a call's memory is the caller's again
+ * @t: the loop
+ * @call: the call, which nobody posts any more; may not be waiting
+ *
+ * Context: the loop's thread.
+ */
+void iothread_unpost(struct iothread *t, struct loop_call *call)
+{
+	mutex_lock(&t->lock);
+	if (atomic_load(&call->queued)) {
+		list_del(&call->link);
+		atomic_fetch_sub_explicit(&t->calls_nr, 1,
+					  memory_order_relaxed);
+		atomic_store(&call->queued, false);
+	}
+	mutex_unlock(&t->lock);
+}
+
+/**
  * struct sync_call - a posted call that somebody waits for
  * @call: what is posted
  * @fn: the function

@@ -174,6 +174,7 @@ void iothread_wake(struct iothread *t);
 
 void loop_call_init(struct loop_call *call, void (*fn)(struct loop_call *));
 void iothread_post(struct iothread *t, struct loop_call *call);
+void iothread_unpost(struct iothread *t, struct loop_call *call);
 void iothread_call(struct iothread *t, void (*fn)(void *arg), void *arg);
 
 void io_watch_add(struct iothread *t, struct io_watch *watch, int fd,

@@ -50,7 +50,16 @@ static u64 bar_address(struct pci_device *pci, u32 i)
 	return addr;
 }
 
-/* Programs a BAR as the guest would; decoding follows with the next update. */
+/**
+ * pci_bar_set_address() - program a BAR as the guest would
+ * @pci: the function
+ * @i: the BAR, one that exists
+ * @addr: aligned to its size
+ *
+ * Decoding follows with the next pci_bars_update().
+ *
+ * Context: the device's lock is held, or the machine is being built.
+ */
 void pci_bar_set_address(struct pci_device *pci, u32 i, u64 addr)
 {
 	u8 *reg = bar_register(pci->config, i);
@@ -201,7 +210,12 @@ static bool bars_add_missing(struct pci_device *pci)
 	return moved;
 }
 
-/* Puts each BAR where the registers say, and tells the device. */
+/**
+ * pci_bars_update() - put each BAR where the registers say
+ * @pci: the function, which hears of it when anything changed
+ *
+ * Context: the device's lock is held, or the machine is being built.
+ */
 void pci_bars_update(struct pci_device *pci)
 {
 	bool removed = bars_remove_stale(pci);
@@ -211,7 +225,12 @@ void pci_bars_update(struct pci_device *pci)
 		pci->ops->bars_moved(pci);
 }
 
-/* All BARs off the bus, at the end of the function. */
+/**
+ * pci_bars_unmap() - take all BARs off the bus, whatever the registers say
+ * @pci: the function; it does not hear of it
+ *
+ * Context: the machine is being built or taken apart.
+ */
 void pci_bars_unmap(struct pci_device *pci)
 {
 	u32 i;

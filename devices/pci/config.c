@@ -307,7 +307,13 @@ int pci_pm_add(struct pci_device *pci, struct error *err)
 	return 0;
 }
 
-/* Not in D3hot; a function without power management always is in D0. */
+/**
+ * pci_in_d0() - is the function awake?
+ * @pci: the function
+ *
+ * Context: the device's lock is held.
+ * Return: false in D3hot; true without power management.
+ */
 bool pci_in_d0(const struct pci_device *pci)
 {
 	return !pci->pm_cap ||
@@ -315,12 +321,17 @@ bool pci_in_d0(const struct pci_device *pci)
 		 PCI_PM_CTRL_STATE_MASK);
 }
 
-/*
- * Drives INTA# as it should be. Any thread: two that do it at once may come to
- * different answers, and the older answer may be set last. So each looks again
- * after it has set the line: whoever sets it last sees all that the others had
- * stored before they looked. (Sequentially consistent; the line itself is
- * serialized by the lock in irq_line_set().)
+/**
+ * pci_intx_drive() - drive INTA# as it should be
+ * @pci: the function
+ *
+ * Two threads that do it at once may come to different answers, and the older
+ * answer may be set last. So each looks again after it has set the line:
+ * whoever sets it last sees all that the others had stored before they looked.
+ * (Sequentially consistent; the line itself is serialized by the lock in
+ * irq_line_set().)
+ *
+ * Context: any thread; takes LOCK_IRQ.
  */
 void pci_intx_drive(struct pci_device *pci)
 {
@@ -389,7 +400,12 @@ static void config_apply(struct pci_device *pci)
 		     msix_enabled(pci));
 }
 
-/* Brings all that depends on configuration space in line with it. */
+/**
+ * pci_refresh() - bring all that depends on configuration space in line
+ * @pci: the function
+ *
+ * Context: the device's lock is held.
+ */
 void pci_refresh(struct pci_device *pci)
 {
 	config_apply(pci);

@@ -252,7 +252,16 @@ static const struct bus_ops ports_ops = {
 	.write = ports_write,
 };
 
-/* Does the bridge pass accesses to this range on to its bus? */
+/**
+ * pci_host_forwards() - does the bridge pass accesses on to its bus?
+ * @host: the bridge
+ * @addr: first address or port
+ * @size: bytes
+ * @pio: ports
+ *
+ * Context: any thread; the windows do not change.
+ * Return: true when all of the range is in one of its windows.
+ */
 bool pci_host_forwards(const struct pci_host *host, u64 addr, u64 size,
 		       bool pio)
 {
@@ -355,7 +364,17 @@ static void slot_mark_multifunction(struct pci_host *host, u32 slot)
 	}
 }
 
-/* Puts a function on the bus. Context: while the machine is built. */
+/**
+ * pci_host_attach() - put a function on the bus
+ * @pci: the function
+ * @err: says why it failed
+ *
+ * Computes the power-on addresses of all BARs anew.
+ *
+ * Context: while the machine is built.
+ * Return: 0, -ENODEV: no bridge, -EEXIST: the place is taken, -ENOSPC: the
+ * windows are full.
+ */
 int pci_host_attach(struct pci_device *pci, struct error *err)
 {
 	struct device *dev = device_find_class(pci->dev.vm, "pci-host", 0);
@@ -383,9 +402,13 @@ int pci_host_attach(struct pci_device *pci, struct error *err)
 	return 0;
 }
 
-/*
- * Takes a function off the bus. The others stay where they are. Context: while
- * the machine is built or taken apart.
+/**
+ * pci_host_detach() - take a function off the bus
+ * @pci: the function, may be on none
+ *
+ * The others stay where they are.
+ *
+ * Context: while the machine is built or taken apart.
  */
 void pci_host_detach(struct pci_device *pci)
 {
@@ -411,13 +434,13 @@ static int ecam_add(struct pci_host *host, struct error *err)
 	return bus_region_add(&dev->vm->mmio, &host->ecam, err);
 }
 
-/* An architecture may have no such ports. */
+/* An architecture without ports has ECAM only. */
 static int ports_add(struct pci_host *host, struct error *err)
 {
 	const struct arch_resource *res = arch_resource_find("pci-host", 0);
 	struct device *dev = &host->bridge.dev;
 
-	if (!res)
+	if (!res || !res->pio)
 		return 0;
 	host->ports = (struct bus_region){
 		.name = "pci-ports",

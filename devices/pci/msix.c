@@ -194,7 +194,12 @@ static void vector_refresh(struct pci_device *pci, struct msix_vector *v)
 		vector_unmask(pci, v);
 }
 
-/* Configuration space has changed: brings all vectors in line with it. */
+/**
+ * msix_refresh() - bring all vectors in line with configuration space
+ * @pci: the function; nothing happens when it has no MSI-X
+ *
+ * Context: the device's lock is held.
+ */
 void msix_refresh(struct pci_device *pci)
 {
 	struct msix *msix = pci->msix;
@@ -487,7 +492,13 @@ u32 msix_vectors(const struct pci_device *pci)
 	return pci->msix ? pci->msix->nr : 0;
 }
 
-/* The table and the pending bits of a quiesced function. */
+/**
+ * msix_save() - copy the table and the pending bits
+ * @pci: a quiesced function
+ * @state: zeroed; takes them
+ *
+ * Context: the device's lock is held.
+ */
 void msix_save(const struct pci_device *pci, struct pci_state *state)
 {
 	const struct msix *msix = pci->msix;
@@ -521,6 +532,14 @@ static bool state_sends(const struct pci_device *pci,
 		  PCI_PM_CTRL_STATE_MASK));
 }
 
+/**
+ * msix_check() - could the function be in this state?
+ * @pci: the function
+ * @state: decoded, its ranges and its configuration space checked
+ * @err: says what cannot be
+ *
+ * Return: 0, or -EINVAL.
+ */
 int msix_check(const struct pci_device *pci, const struct pci_state *state,
 	       struct error *err)
 {
@@ -551,7 +570,13 @@ int msix_check(const struct pci_device *pci, const struct pci_state *state,
 	return 0;
 }
 
-/* The table, after msix_check(); msix_refresh() follows. */
+/**
+ * msix_load() - install the table and the pending bits
+ * @pci: the function; msix_refresh() follows
+ * @state: has passed msix_check()
+ *
+ * Context: the device's lock is held; nobody notifies.
+ */
 void msix_load(struct pci_device *pci, const struct pci_state *state)
 {
 	struct msix *msix = pci->msix;

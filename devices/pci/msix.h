@@ -15,7 +15,6 @@ int msix_add(struct pci_device *pci, u32 bar, u32 vectors, struct error *err)
 void msix_remove(struct pci_device *pci);
 void msix_reset(struct pci_device *pci);
 
-
 void msix_notify(struct pci_device *pci, u32 vector);
 void msix_cancel(struct pci_device *pci, u32 vector);
 bool msix_enabled(const struct pci_device *pci);

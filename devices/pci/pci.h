@@ -1,4 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
+/**
+ * DOC: what a PCI function is built of
+ *
+ * A device of kind DEVICE_PCI starts its run-time struct with a struct
+ * pci_device. Its realize calls pci_device_init(), adds capabilities, BARs and
+ * MSI-X, and ends with pci_device_publish(); its reset, save, check and load
+ * call the functions of that name here for the PCI part. config.c has
+ * configuration space, bar.c the BARs, msix.c MSI-X, host.c the bus.
+ */
 #ifndef LKVM_PCI_H
 #define LKVM_PCI_H
 

@@ -232,18 +232,18 @@ TEST_F(pci, power_on_addresses_follow_slots_not_creation)
 			testvm_add_pci(vm, "test-pci", j, orders[i][j], NULL);
 		for (j = 0; j < 3; j++) {
 			u32 slot = orders[i][j];
+			u64 addr;
 
 			for (bar = 0; bar < 5; bar += bar ? 1 : 2) {
-				u64 addr = testvm_bar(vm, slot, bar);
-
+				addr = testvm_bar(vm, slot, bar);
 				EXPECT_NE(0, addr);
 				if (i)
 					EXPECT_EQ(seen[slot][bar], addr);
 				seen[slot][bar] = addr;
 			}
+			addr = testvm_bar(vm, slot, 3);
 			testvm_mmio_write(vm, testvm_bar(vm, slot, 0), slot, 4);
-			EXPECT_EQ(slot, testvm_mmio_read(vm, testvm_bar(vm,
-								slot, 3), 4));
+			EXPECT_EQ(slot, testvm_mmio_read(vm, addr, 4));
 		}
 		testvm_destroy(vm);
 	}

@@ -236,6 +236,7 @@ static void lane_count(struct block_lane *lane, int add)
 void block_complete(struct block_req *req, int res)
 {
 	lane_count(req->lane, -1);
+	block_iov_restore(req);
 	req->done(req, res);
 }
 
@@ -313,6 +314,7 @@ static void req_begin(struct block *blk, struct iothread *t,
 	req->offset = 0;
 	req->left = 0;
 	req->bounce = NULL;
+	req->cut = 0;
 }
 
 static void req_submit(struct block_req *req)
@@ -342,7 +344,7 @@ static u64 iov_bytes(const struct iovec *iov, u32 nr)
  * @blk: the disk
  * @t: the caller's loop
  * @req: the request; its @done is set
- * @iov: vectors, which stay until @done is called and are changed; any number
+ * @iov: vectors, which stay until @done is called; any number
  * @iov_nr: how many
  * @offset: position, bytes, a multiple of the logical block size, as is the
  *          sum of the vectors

@@ -107,6 +107,7 @@ enum block_kind {
  * @res: result on its way to @done
  * @offset: what is left: position, bytes
  * @left: what is left: bytes
+ * @cut: bytes that the first vector has lost at its front
  * @bounce: an aligned copy, when a vector does not suit O_DIRECT
  * @chunk: bytes that @bounce holds
  * @one: what is left of @bounce, or a vector of zeros
@@ -116,7 +117,7 @@ enum block_kind {
  *
  * The device sets @done and may read @lane; everything else is the block
  * layer's. The vectors must stay until @done is called; the block layer
- * changes them.
+ * changes them meanwhile, and @done finds them as they were.
  */
 struct block_req {
 	struct io_op op;
@@ -134,6 +135,7 @@ struct block_req {
 	int res;
 	u64 offset;
 	u64 left;
+	u64 cut;
 	void *bounce;
 	u32 chunk;
 	struct iovec one;

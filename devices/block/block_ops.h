@@ -97,6 +97,16 @@ static inline struct iothread *block_lane_loop(const struct block_lane *lane)
 	return atomic_load_explicit(&lane->loop, memory_order_relaxed);
 }
 
+/* The first vector whole again. */
+static inline void block_iov_restore(struct block_req *req)
+{
+	if (!req->cut)
+		return;
+	req->iov->iov_base = (u8 *)req->iov->iov_base - req->cut;
+	req->iov->iov_len += req->cut;
+	req->cut = 0;
+}
+
 void block_complete(struct block_req *req, int res);
 void block_complete_later(struct block_req *req, int res);
 

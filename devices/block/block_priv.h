@@ -97,7 +97,7 @@ struct block_req *bounce_put(struct block_req *req);
 void bounce_fill(struct block_req *req);
 void bounce_drain(struct block_req *req);
 void bounce_pool_destroy(struct bounce_pool *pool);
-void block_iov_advance(struct iovec **iov, u32 *iov_nr, u64 bytes);
+void block_iov_advance(struct block_req *req, u64 bytes);
 
 int block_worker_start(struct block_worker *worker,
 		       int (*work)(struct block_req *req)) __must_check;

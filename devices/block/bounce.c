@@ -105,24 +105,26 @@ void bounce_pool_destroy(struct bounce_pool *pool)
 }
 
 /**
- * block_iov_advance() - take bytes off the front of vectors
- * @iov: the first vector
- * @iov_nr: how many
+ * block_iov_advance() - take bytes off the front of a request's vectors
+ * @req: the request
  * @bytes: at most what they hold
  *
- * Vectors of length 0 in front are taken off too.
+ * Vectors of length 0 in front are taken off too. A vector is cut only while
+ * it is the first; when it is used up, or the request ends, it is as it was.
  */
-void block_iov_advance(struct iovec **iov, u32 *iov_nr, u64 bytes)
+void block_iov_advance(struct block_req *req, u64 bytes)
 {
-	while (*iov_nr && bytes >= (*iov)->iov_len) {
-		bytes -= (*iov)->iov_len;
-		(*iov)++;
-		(*iov_nr)--;
+	while (req->iov_nr && bytes >= req->iov->iov_len) {
+		bytes -= req->iov->iov_len;
+		block_iov_restore(req);
+		req->iov++;
+		req->iov_nr--;
 	}
 	if (bytes) {
-		assert(*iov_nr);
-		(*iov)->iov_base = (u8 *)(*iov)->iov_base + bytes;
-		(*iov)->iov_len -= bytes;
+		assert(req->iov_nr);
+		req->iov->iov_base = (u8 *)req->iov->iov_base + bytes;
+		req->iov->iov_len -= bytes;
+		req->cut += bytes;
 	}
 }
 
@@ -141,7 +143,7 @@ static void copy_chunk(struct block_req *req, bool to_bounce)
 			memcpy(req->iov[i].iov_base, buf, len);
 		at += len;
 	}
-	block_iov_advance(&req->iov, &req->iov_nr, req->chunk);
+	block_iov_advance(req, req->chunk);
 }
 
 /**

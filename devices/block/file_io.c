@@ -163,11 +163,9 @@ static void rw_done(struct block_req *req, u32 moved)
 	req->offset += moved;
 	req->left -= moved;
 	if (req->bounce) {
-		struct iovec *one = &req->one;
-		u32 nr = 1;
-
-		block_iov_advance(&one, &nr, moved);
-		if (nr) {
+		req->one.iov_base = (u8 *)req->one.iov_base + moved;
+		req->one.iov_len -= moved;
+		if (req->one.iov_len) {
 			go_on(req, STEP_RW);
 			return;
 		}
@@ -177,7 +175,7 @@ static void rw_done(struct block_req *req, u32 moved)
 			return;
 		}
 	} else if (req->left) {
-		block_iov_advance(&req->iov, &req->iov_nr, moved);
+		block_iov_advance(req, moved);
 		go_on(req, STEP_RW);
 		return;
 	}
@@ -300,7 +298,7 @@ static void submit_rw(struct block_req *req)
 	int ret;
 
 	/* No vectors of length 0 in front: each operation moves something. */
-	block_iov_advance(&req->iov, &req->iov_nr, 0);
+	block_iov_advance(req, 0);
 	if (likely(suits_direct(block_req_file(req), req))) {
 		issue(req, STEP_RW);
 		return;

@@ -455,7 +455,7 @@ TEST_F(disk, short_transfers_go_on_at_the_next_byte)
 				       -EINTR, -EAGAIN };
 	struct block_fault *fault = block_fault_attach(self->blk);
 	u32 unit = block_info(self->blk)->logical_block_size, i;
-	struct iovec iov[40];
+	struct iovec iov[40], before[40];
 
 	for (i = 0; i < ARRAY_SIZE(results) * 4; i++) {
 		struct block_fault_plan plan = {
@@ -478,7 +478,10 @@ TEST_F(disk, short_transfers_go_on_at_the_next_byte)
 		memset(self->copy, 0x5a, len + 4);
 		nr = cut(&self->rnd, self->copy + 2 * odd, len, unit, iov,
 			 i & 2 ? 40 : 1);
+		memcpy(before, iov, nr * sizeof(iov[0]));
 		ASSERT_EQ(0, DO_READ(iov, nr, unit));
+		/* Whoever mapped them has to unmap them. */
+		ASSERT_EQ(0, memcmp(before, iov, nr * sizeof(iov[0])));
 		ASSERT_EQ(0, memcmp(self->buf + 2 * odd, self->copy + 2 * odd,
 				    len));
 		ASSERT_EQ(2, block_fault_seen(fault));

@@ -298,21 +298,22 @@ u64 guest_memory_size(const struct guest_memory *memory)
 }
 
 /**
- * guest_memory_track() - switch the marking of the VMM's own writes on or off
+ * guest_memory_track_start() - begin to mark the VMM's own writes
  * @memory: the machine's memory
- * @on: on (bits left from before are cleared) or off
+ *
+ * Bits left from before are cleared.
  *
  * Context: main loop. Threads that write memory see the change at once; what
  * they write after this returned is marked.
  * Return: 0 or -ENOMEM.
  */
-int guest_memory_track(struct guest_memory *memory, bool on)
+int guest_memory_track_start(struct guest_memory *memory)
 {
 	int ret = 0;
 	u32 i;
 
 	mutex_lock(&memory->lock);
-	for (i = 0; on && i < memory->nr; i++) {
+	for (i = 0; i < memory->nr; i++) {
 		struct memory_block *b = &memory->blocks[i];
 		u64 words = BITMAP_WORDS(b->size / MEMORY_PAGE_SIZE);
 		u64 w;
@@ -327,11 +328,22 @@ int guest_memory_track(struct guest_memory *memory, bool on)
 			atomic_store_explicit(&b->dirty[w], 0,
 					      memory_order_relaxed);
 	}
-	/* Pairs with the load in block_mark(): the bitmaps come first. */
-	atomic_store(&memory->tracking, on);
+	/* Pairs with the load in is_tracking(): the bitmaps come first. */
+	atomic_store(&memory->tracking, true);
 out:
 	mutex_unlock(&memory->lock);
 	return ret;
+}
+
+/**
+ * guest_memory_track_stop() - no longer mark the VMM's own writes
+ * @memory: the machine's memory
+ *
+ * Context: main loop.
+ */
+void guest_memory_track_stop(struct guest_memory *memory)
+{
+	atomic_store(&memory->tracking, false);
 }
 
 static void block_mark(struct memory_block *b, u64 offset, u64 len)

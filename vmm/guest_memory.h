@@ -123,7 +123,8 @@ int guest_memory_add(struct guest_memory *memory,
 struct memory_block *guest_memory_find(struct guest_memory *memory, gpa_t addr);
 u64 guest_memory_size(const struct guest_memory *memory);
 
-int guest_memory_track(struct guest_memory *memory, bool on) __must_check;
+int guest_memory_track_start(struct guest_memory *memory) __must_check;
+void guest_memory_track_stop(struct guest_memory *memory);
 void guest_memory_mark_dirty(struct guest_memory *memory, gpa_t addr, u64 len);
 
 void guest_gate_init(struct guest_gate *gate, struct guest_memory *memory);

@@ -179,7 +179,7 @@ TEST_F(memory, what_is_written_is_marked_and_nothing_else)
 
 	ASSERT_EQ(0, guest_write(&self->gate, gpa(0), buf, sizeof(buf)));
 	EXPECT_EQ(0, dirty_pages(&self->memory));
-	ASSERT_EQ(0, guest_memory_track(&self->memory, true));
+	ASSERT_EQ(0, guest_memory_track_start(&self->memory));
 	ASSERT_EQ(0, guest_read(&self->gate, gpa(0), buf, sizeof(buf)));
 	EXPECT_EQ(0, dirty_pages(&self->memory));
 	ASSERT_EQ(0, guest_write(&self->gate, gpa(LOW - 8), buf, 16));
@@ -200,9 +200,9 @@ TEST_F(memory, what_is_written_is_marked_and_nothing_else)
 	EXPECT_EQ(5, dirty_pages(&self->memory));
 	EXPECT_TRUE(bitmap_test((u64 *)self->memory.blocks[2].dirty, 16));
 
-	ASSERT_EQ(0, guest_memory_track(&self->memory, true));
+	ASSERT_EQ(0, guest_memory_track_start(&self->memory));
 	EXPECT_EQ(0, dirty_pages(&self->memory));
-	ASSERT_EQ(0, guest_memory_track(&self->memory, false));
+	guest_memory_track_stop(&self->memory);
 	guest_memory_mark_dirty(&self->memory, gpa(0), 4096);
 	EXPECT_EQ(0, dirty_pages(&self->memory));
 }

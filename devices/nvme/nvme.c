@@ -117,6 +117,12 @@ void nvme_stats_sum(const struct nvme_ctrl *ctrl, struct nvme_stats *sum)
 
 /* ---- control ---------------------------------------------------------------- */
 
+static void report_doorbell(struct nvme_ctrl *ctrl, u8 info)
+{
+	nvme_error_log_add_async(ctrl, NVME_SC_INVALID_FIELD);
+	nvme_event_post(ctrl, NVME_AER_ERROR, info, NVME_LID_ERROR);
+}
+
 static void take_notices(struct nvme_ctrl *ctrl)
 {
 	u32 notices = atomic_exchange(&ctrl->notices, 0);
@@ -126,12 +132,9 @@ static void take_notices(struct nvme_ctrl *ctrl)
 	if (notices & NVME_NOTICE_FATAL)
 		nvme_fatal(ctrl);
 	if (notices & NVME_NOTICE_BAD_DOORBELL)
-		nvme_event_post(ctrl, NVME_AER_ERROR, NVME_AER_ERROR_DOORBELL,
-				NVME_LID_ERROR);
+		report_doorbell(ctrl, NVME_AER_ERROR_DOORBELL);
 	if (notices & NVME_NOTICE_BAD_VALUE)
-		nvme_event_post(ctrl, NVME_AER_ERROR,
-				NVME_AER_ERROR_DOORBELL_VALUE,
-				NVME_LID_ERROR);
+		report_doorbell(ctrl, NVME_AER_ERROR_DOORBELL_VALUE);
 }
 
 static struct nvme_req *done_pop(struct nvme_ctrl *ctrl)

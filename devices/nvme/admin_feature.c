@@ -19,7 +19,6 @@
 #include "devices/pci/msix.h"
 
 #define NS_PER_MS	1000000ULL
-#define TIMESTAMP_MASK	0xffffffffffffULL	/* 48 bits */
 
 #define SAVEABLE	NVME_FEATURE_CAP_SAVEABLE
 #define PER_NS		NVME_FEATURE_CAP_NS_SPECIFIC

@@ -284,14 +284,14 @@ void irqs_on(void)
 	cpl0_call(irqs_on_cpl0, 0, 0);
 }
 
-static void triple_fault_cpl0(uint64_t a, uint64_t b, uint64_t *frame)
+static void no_idt_cpl0(uint64_t a, uint64_t b, uint64_t *frame)
 {
 	const struct table_pointer none = { 0, 0 };
 
 	(void)a;
 	(void)b;
 	(void)frame;
-	asm volatile("lidt %0; int3" : : "m"(none));
+	asm volatile("lidt %0" : : "m"(none));
 }
 
 /**
@@ -299,7 +299,9 @@ static void triple_fault_cpl0(uint64_t a, uint64_t b, uint64_t *frame)
  */
 void cpu_triple_fault(void)
 {
-	cpl0_call(triple_fault_cpl0, 0, 0);
+	cpl0_call(no_idt_cpl0, 0, 0);
+	/* Breakpoint without a handler, and its faults have none either. */
+	asm volatile("int3");
 }
 
 static void cpuid_cpl0(uint64_t a, uint64_t b, uint64_t *frame)

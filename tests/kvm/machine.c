@@ -33,6 +33,7 @@
 #define LKVM_KILLED		5
 #define LKVM_DEBUG_FIRST	64
 #define LKVM_DEBUG_LAST		125
+#define LKVM_SIGNAL		128
 
 static int64_t now_ms(void)
 {
@@ -405,20 +406,22 @@ static int end_of_lkvm(int code)
 	}
 	if (code >= LKVM_DEBUG_FIRST && code <= LKVM_DEBUG_LAST)
 		return code - LKVM_DEBUG_FIRST;
+	if (code > LKVM_SIGNAL)
+		return MACHINE_SIGNAL + code - LKVM_SIGNAL;
 	return MACHINE_OTHER;
 }
 
 /* Sets @status if the process ends before the deadline. */
-static bool process_wait(struct machine *m, int64_t deadline, int *status)
+static bool process_wait(pid_t pid, int64_t deadline, int *status)
 {
 	const struct timespec nap = { .tv_nsec = 2000000 };
-	pid_t pid;
+	pid_t got;
 
 	for (;;) {
-		pid = waitpid(m->pid, status, WNOHANG);
-		if (pid == m->pid)
+		got = waitpid(pid, status, WNOHANG);
+		if (got == pid)
 			return true;
-		if (now_ms() >= deadline || (pid < 0 && errno != EINTR))
+		if (now_ms() >= deadline || (got < 0 && errno != EINTR))
 			return false;
 		nanosleep(&nap, NULL);
 	}
@@ -439,7 +442,7 @@ int machine_wait(struct machine *m, int timeout_ms)
 
 	while (console_wait(m, deadline))
 		;
-	if (!process_wait(m, deadline, &status))
+	if (!process_wait(m->pid, deadline, &status))
 		return -1;
 	m->pid = 0;
 	if (!WIFEXITED(status)) {
@@ -450,6 +453,49 @@ int machine_wait(struct machine *m, int timeout_ms)
 	status = WEXITSTATUS(status);
 	return machine_is_qemu() ? machine_end_qemu(status) :
 				   end_of_lkvm(status);
+}
+
+/**
+ * machine_command() - run another command of lkvm for this machine
+ * @m:          machine; "-n NAME" is put behind the words
+ * @words:      the command and its options, ended by NULL
+ * @timeout_ms: how long it may take; then it is killed
+ *
+ * What it prints, up to a limit, is in @m->said.
+ *
+ * Return: its exit code, or -1 if it did not end by itself in time.
+ */
+int machine_command(struct machine *m, const char *const *words,
+		    int timeout_ms)
+{
+	const int64_t deadline = now_ms() + timeout_ms;
+	const pid_t parent = getpid();
+	struct words w = { .n = 0 };
+	int status, fd;
+	ssize_t n;
+	pid_t pid;
+
+	words_add(&w, "%s", machine_lkvm());
+	while (*words)
+		words_add(&w, "%s", *words++);
+	words_add(&w, "-n");
+	words_add(&w, "%s", m->name);
+	fd = open(m->folder, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+	if (fd < 0)
+		return -1;
+	fflush(NULL);
+	pid = fork();
+	if (!pid)
+		child_run(m, w.word, fd, fd, parent);
+	if (pid > 0 && !process_wait(pid, deadline, &status)) {
+		kill(pid, SIGKILL);
+		waitpid(pid, NULL, 0);
+		pid = -1;
+	}
+	n = pread(fd, m->said, sizeof(m->said) - 1, 0);
+	m->said[n < 0 ? 0 : n] = '\0';
+	close(fd);
+	return pid > 0 && WIFEXITED(status) ? WEXITSTATUS(status) : -1;
 }
 
 /**

@@ -27,6 +27,7 @@
 #define MACHINE_TRIPLE_FAULT	258
 #define MACHINE_KILLED		259	/* by lkvm stop --force or the like */
 #define MACHINE_OTHER		260	/* anything else; shown on the console */
+#define MACHINE_SIGNAL		512	/* plus a signal that lkvm was sent */
 
 /**
  * struct machine_disk - an NVMe controller
@@ -66,6 +67,7 @@ struct machine_setup {
  * @console: all that it has printed, with a NUL
  * @len:     bytes of that
  * @taken:   how much machine_expect() has gone through
+ * @said:    what the last machine_command() printed, with a NUL
  */
 struct machine {
 	pid_t pid;
@@ -76,6 +78,7 @@ struct machine {
 	char *console;
 	size_t len;
 	size_t taken;
+	char said[4096];
 };
 
 const char *machine_unavailable(void);
@@ -86,6 +89,8 @@ bool machine_send(struct machine *m, const void *data, size_t len,
 		  int timeout_ms);
 int machine_wait(struct machine *m, int timeout_ms);
 void machine_destroy(struct machine *m);
+int machine_command(struct machine *m, const char *const *words,
+		    int timeout_ms);
 void machine_show(const struct machine *m);
 void machine_disk_path(const struct machine *m, unsigned int disk,
 		       unsigned int ns, char *path, size_t cap);

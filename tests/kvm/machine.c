@@ -197,6 +197,7 @@ static void words_lkvm(struct words *w, const struct machine *m,
 	words_add(w, "%s", machine_lkvm());
 	words_add(w, "run");
 	words_add(w, "--nodefaults");
+	words_add(w, "--debug-exit");
 	words_add(w, "--name");
 	words_add(w, "%s", m->name);
 	words_add(w, "-k");

@@ -119,7 +119,7 @@ TEST_F(platform, power_button_is_an_event_and_an_edge)
 	struct irq_chip *chip = &self->vm->irq;
 
 	NEED("acpi-pm");
-	ASSERT_TRUE(self->vm->power_button);
+	ASSERT_TRUE(!!self->vm->power_button);
 	EXPECT_EQ(0, get_at(self->res, self->vm, 4, 4));
 	self->vm->power_button(self->vm->power_device);
 	EXPECT_EQ(false, irq_gsi_level(chip, self->res->gsi));

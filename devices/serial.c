@@ -2,8 +2,8 @@
 /**
  * DOC: a 16550A serial port
  *
- * The registers of the chip in front, the machine's console behind (for the
- * first port; the others are not connected: their output is dropped).
+ * The registers of the chip in front, a console behind (&vm.consoles). A port
+ * without one is connected to nothing: its output is dropped.
  *
  * Nothing is lost. Input is taken from the console only as the receive FIFO
  * has room, and again whenever the guest has read a byte, so a paste waits in
@@ -498,8 +498,8 @@ static int serial_realize(struct device *dev, struct error *err)
 	if (ret)
 		return ret;
 	p->running = true;
-	if (!dev->index && dev->vm->console) {
-		p->console = dev->vm->console;
+	p->console = dev->vm->consoles[dev->index];
+	if (p->console) {
 		p->client.input_ready = serial_input_ready;
 		p->client.output_ready = serial_output_ready;
 		console_attach(p->console, &p->client);
@@ -613,7 +613,7 @@ static const struct device_class serial_class = {
 	.kind = DEVICE_PLATFORM,
 	.by_default = true,
 	.hidden = true,
-	.max = 4,
+	.max = VM_CONSOLES,
 	.instance_size = sizeof(struct serial),
 	.state = &serial_state,
 	.ops = &serial_ops,

@@ -105,7 +105,6 @@ struct vm_config {
  * @on_phase: told of each change of @phase, on the main loop; or NULL
  * @on_phase_arg: for @on_phase
  * @started_ns: CLOCK_MONOTONIC when it first ran
- * @console: what the serial port is connected to, or NULL
  * @consoles: what each serial port is connected to, NULL for nothing
  * @power_button: press the ACPI power button; set by the device that has it
  * @power_device: for @power_button
@@ -135,7 +134,6 @@ struct vm {
 	void (*on_phase)(struct vm *vm, void *arg);
 	void *on_phase_arg;
 	u64 started_ns;
-	struct console *console;
 	struct console *consoles[VM_CONSOLES];
 	void (*power_button)(struct device *dev);
 	struct device *power_device;

@@ -36,14 +36,14 @@ FIXTURE_SETUP(serial)
 	ASSERT_EQ(0, pipe2(self->out, O_NONBLOCK));
 	self->vm = testvm_create(16 * MIB);
 	ASSERT_EQ(0, console_create(&self->vm->loop, self->in[0], self->out[1],
-				    &self->vm->console, &err));
+				    &self->vm->consoles[0], &err));
 	self->dev = testvm_add(self->vm, "serial", 0, NULL);
 	self->res = arch_resource_find("serial", 0);
 }
 
 FIXTURE_TEARDOWN(serial)
 {
-	struct console *console = self->vm->console;
+	struct console *console = self->vm->consoles[0];
 
 	device_destroy(self->dev);
 	console_destroy(console);

@@ -276,7 +276,6 @@ static int connect_ports(struct run *run, struct error *err)
 	}
 	for (i = 0; !ret && i < VM_CONSOLES; i++)
 		run->vm->consoles[i] = run->ports[i].console;
-	run->vm->console = run->ports[0].console;
 	return ret;
 }
 

@@ -226,6 +226,8 @@ void nvme_driver_enable(struct nvme_driver *drv, u32 admin_entries)
 	nvme_driver_disable(drv);
 	nvme_driver_set_admin_queue(drv, admin_entries);
 	nvme_driver_write32(drv, NVME_REG_CC, NVME_CC_EN |
+			    nvme_put(NVME_CC_MPS,
+				     __builtin_ctz(drv->page) - 12) |
 			    nvme_put(NVME_CC_IOSQES, NVME_SQE_SHIFT) |
 			    nvme_put(NVME_CC_IOCQES, NVME_CQE_SHIFT));
 	if (!nvme_driver_wait_csts(drv, NVME_CSTS_RDY, NVME_CSTS_RDY))

@@ -132,6 +132,7 @@ void nvme_driver_init(struct nvme_driver *drv, struct vm *vm, u32 slot)
 	drv->slot = slot;
 	drv->bar0 = testvm_bar(vm, slot, 0);
 	drv->page = NVME_DRIVER_PAGE;
+	drv->block = 512;
 	drv->timeout_ms = NVME_DRIVER_TIMEOUT_MS;
 	block = guest_memory_find(&vm->memory, gpa(NVME_DRIVER_ARENA));
 	if (!block)
@@ -683,7 +684,7 @@ void nvme_driver_set_sgl(struct nvme_driver *drv, struct nvme_pair *pair,
  * @drv: the driver
  * @qid: the queue
  * @opcode: which
- * @nsid: the namespace, of 512-byte blocks
+ * @nsid: the namespace, of blocks of &nvme_driver.block bytes
  * @lba: first block
  * @blocks: how many
  * @addr: data
@@ -696,6 +697,7 @@ u16 nvme_driver_rw(struct nvme_driver *drv, u16 qid, u8 opcode, u32 nsid,
 	struct nvme_sqe cmd = nvme_driver_cmd(opcode, nsid);
 
 	nvme_driver_set_rw(&cmd, lba, blocks);
-	nvme_driver_set_prps(drv, &drv->pair[qid], &cmd, addr, blocks * 512ULL);
+	nvme_driver_set_prps(drv, &drv->pair[qid], &cmd, addr,
+			     (u64)blocks * drv->block);
 	return nvme_driver_exec(drv, qid, &cmd);
 }

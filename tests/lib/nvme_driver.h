@@ -75,6 +75,7 @@ struct nvme_pair {
  * @cap: the CAP register
  * @stride: bytes between doorbells
  * @page: memory page size that the controller is enabled with, bytes
+ * @block: bytes of a block, for nvme_driver_rw(); 512 at first
  * @pair: queue pairs by identifier; entries is 0 where there is none
  * @cqe: the last completion that one of the synchronous calls got
  * @timeout_ms: how long they wait
@@ -88,6 +89,7 @@ struct nvme_driver {
 	u64 cap;
 	u32 stride;
 	u32 page;
+	u32 block;
 	struct nvme_pair pair[NVME_DRIVER_QUEUES];
 	struct nvme_cqe cqe;
 	u32 timeout_ms;

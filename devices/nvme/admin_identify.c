@@ -41,18 +41,30 @@ void nvme_firmware_revision(char fr[8])
 	put_ascii(fr, 8, LKVM_VERSION);
 }
 
+/*
+ * Each controller is an NVM subsystem of its own, and no two may share a
+ * name: not even two with the same serial number (NVMe-2.0 4.5).
+ */
+static void put_subsystem_name(const struct nvme_ctrl *ctrl,
+			       struct nvme_id_ctrl *id)
+{
+	char name[64];
+	u8 u[16];
+
+	snprintf(name, sizeof(name), "%s/%s", ctrl->serial, ctrl->pci.dev.name);
+	nvme_uuid_make(u, name, 0);
+	snprintf(id->subnqn, sizeof(id->subnqn),
+		 "nqn.2014-08.org.nvmexpress:uuid:%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x",
+		 u[0], u[1], u[2], u[3], u[4], u[5], u[6], u[7],
+		 u[8], u[9], u[10], u[11], u[12], u[13], u[14], u[15]);
+}
+
 static void put_names(const struct nvme_ctrl *ctrl, struct nvme_id_ctrl *id)
 {
-	char text[sizeof(id->subnqn)];
-
 	put_ascii(id->sn, sizeof(id->sn), ctrl->serial);
 	put_ascii(id->mn, sizeof(id->mn), ctrl->config->model);
 	nvme_firmware_revision(id->fr);
-	/* One subsystem for each controller: no two may share a name. */
-	snprintf(text, sizeof(text), "nqn.2014-08.org.nvmexpress:%04x%04x%.20s%.40s",
-		 ctrl->pci.ident.vendor, ctrl->pci.ident.subsystem_vendor,
-		 id->sn, id->mn);
-	memcpy(id->subnqn, text, sizeof(text));
+	put_subsystem_name(ctrl, id);
 }
 
 /* Optional I/O commands, as the table has them. */

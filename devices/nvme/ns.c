@@ -37,13 +37,24 @@ static void put_u64(u8 *at, u64 value)
 	memcpy(at, &value, sizeof(value));
 }
 
+/**
+ * nvme_uuid_make() - a UUID that is the same in each run
+ * @uuid: 16 bytes
+ * @name: what it stands for
+ * @number: which one of that name
+ */
+void nvme_uuid_make(u8 *uuid, const char *name, u32 number)
+{
+	put_u64(uuid, identity(name, number, 0));
+	put_u64(uuid + 8, identity(name, number, 1));
+	/* RFC 9562: version 8 (custom), variant 10. */
+	uuid[6] = (u8)((uuid[6] & 0x0f) | 0x80);
+	uuid[8] = (u8)((uuid[8] & 0x3f) | 0x80);
+}
+
 static void set_identity(struct nvme_ns *ns, const char *serial)
 {
-	put_u64(ns->uuid, identity(serial, ns->nsid, 0));
-	put_u64(ns->uuid + 8, identity(serial, ns->nsid, 1));
-	/* RFC 9562: version 8 (custom), variant 10. */
-	ns->uuid[6] = (u8)((ns->uuid[6] & 0x0f) | 0x80);
-	ns->uuid[8] = (u8)((ns->uuid[8] & 0x3f) | 0x80);
+	nvme_uuid_make(ns->uuid, serial, ns->nsid);
 	put_u64(ns->nguid, identity(serial, ns->nsid, 2));
 	put_u64(ns->nguid + 8, identity(serial, ns->nsid, 3));
 	put_u64(ns->eui64, identity(serial, ns->nsid, 4));

@@ -504,6 +504,7 @@ static int nvme_realize(struct device *dev, struct error *err)
 	return 0;
 
 err_pci:
+	msix_remove(&ctrl->pci);
 	pci_device_destroy(&ctrl->pci);
 err_loops:
 	loops_destroy(ctrl);
@@ -535,6 +536,7 @@ static void nvme_unrealize(struct device *dev)
 	struct nvme_ctrl *ctrl = ctrl_of(dev);
 
 	end_all(ctrl);
+	msix_remove(&ctrl->pci);
 	pci_device_destroy(&ctrl->pci);
 	loops_destroy(ctrl);
 	namespaces_destroy(ctrl);

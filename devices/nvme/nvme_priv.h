@@ -1009,6 +1009,7 @@ void nvme_fused_start(struct nvme_req *first, struct nvme_req *second);
 int nvme_ns_create(struct nvme_ctrl *ctrl, u32 nsid, const char *path,
 		   struct error *err) __must_check;
 void nvme_ns_destroy(struct nvme_ctrl *ctrl, u32 nsid);
+void nvme_uuid_make(u8 *uuid, const char *name, u32 number);
 struct nvme_ns *nvme_ns_find(struct nvme_ctrl *ctrl, u32 nsid);
 struct nvme_ns *nvme_ns_active(struct nvme_ctrl *ctrl, u32 nsid);
 u32 nvme_ns_lbaf(const struct nvme_ns *ns);

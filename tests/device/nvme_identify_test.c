@@ -75,9 +75,10 @@ TEST_F(nvme, controller_tells_its_limits)
 	EXPECT_EQ(NVME_FEAT_AEC_NS_ATTR, le32_to_cpu(id->oaes));
 	EXPECT_EQ(2 * TEST_DISK, le64_to_cpu(id->tnvmcap[0]));
 	EXPECT_EQ(0, id->npss_0based);
-	EXPECT_EQ(0, memcmp(id->subnqn, "nqn.2014-08.org.nvmexpress:", 27));
-	EXPECT_EQ(0, id->subnqn[255]);
-	EXPECT_NE(NULL, memchr(id->subnqn, 0, sizeof(id->subnqn)));
+	EXPECT_EQ(0, memcmp(id->subnqn, "nqn.2014-08.org.nvmexpress:uuid:",
+			    32));
+	EXPECT_EQ(68, strnlen(id->subnqn, sizeof(id->subnqn)));
+	EXPECT_TRUE(test_all(id->subnqn + 68, 0, sizeof(id->subnqn) - 68));
 	EXPECT_TRUE(test_all(id->rsvd1024, 0, sizeof(id->rsvd1024)));
 	EXPECT_TRUE(test_all(id->vs, 0, sizeof(id->vs)));
 }

@@ -306,16 +306,18 @@ static int parse_line(const char *line, size_t len, struct json_object **obj,
 static int parse_command(struct request *req, struct json_object *name,
 			 struct error *err)
 {
+	const char *text = json_object_get_string(name);
 	unsigned int i;
 
 	if (!json_object_is_type(name, json_type_string))
 		return bad(err, "request: \"command\" is not a string");
 	for (i = 0; i < ARRAY_SIZE(commands); i++)
-		if (!strcmp(commands[i].name, json_object_get_string(name)))
+		/* A NUL within it does not end it. */
+		if ((size_t)json_object_get_string_len(name) == strlen(text) &&
+		    !strcmp(commands[i].name, text))
 			req->command = &commands[i];
 	return req->command ? 0 :
-		error_set(err, -ENOSYS, "command \"%.64s\" is unknown",
-			  json_object_get_string(name));
+		error_set(err, -ENOSYS, "command \"%.64s\" is unknown", text);
 }
 
 static int parse_arguments(struct request *req, struct json_object *arguments,
@@ -360,7 +362,8 @@ static int parse_request(struct request *req, const char *line, size_t len,
 					 key);
 	}
 	ret = parse_command(req, command, err);
-	if (!ret && arguments)
+	/* "arguments": null is there, too, and no object. */
+	if (!ret && json_object_object_get_ex(req->object, "arguments", NULL))
 		ret = parse_arguments(req, arguments, err);
 	return ret;
 }

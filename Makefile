@@ -136,7 +136,7 @@ $(O)/%.o: %.c $(O)/.flags
 	@mkdir -p $(@D)
 ifneq ($(C),)
 	$(call say,CHECK,$<)$(SPARSE) -std=gnu11 -D__CHECKER__			\
-		-Wbitwise -Wcontext -Wno-decl $(filter -D% -I% -U%,$(cflags))	\
+		-Wbitwise -Wcontext -Wno-decl -Wno-non-pointer-null $(filter -D% -I% -U%,$(cflags))	\
 		-gcc-base-dir $$(dirname $$($(CC) -print-libgcc-file-name))	\
 		$< 2>&1 | awk '$(sparse_filter)'
 endif

@@ -15,8 +15,8 @@ sh "$lint_home/../lib/kernel-tools.sh" "$tools"
 ignore=$(sed '/^#/d; /^$/d; s/[[:space:]].*//' "$lint_home/checkpatch.ignore" |
 	paste -sd,)
 
-# What is C11 and not kernel C it takes for something else: _Atomic for a name, the
-# member
+# What is C11 and not kernel C it takes for something else: _Atomic for a name (and
+# the names of elf.h and libFuzzer, which are not ours), the member
 # "_Atomic(type) name;" for a statement, a pointer to a typeof for a product, and
 # a static_assert right below its struct for the next declaration.
 but_c11()
@@ -33,7 +33,7 @@ style()
 	files '*.c' '*.h' | xargs -P "$(nproc)" -n 20 perl \
 		"$tools/checkpatch.pl" --no-tree --strict --terse --no-summary \
 		--show-types --max-line-length=100 --ignore "$ignore" -f |
-		grep -v -e '^total: ' -e 'CamelCase: <_[A-Z]' | but_c11
+		grep -v -e '^total: ' -e 'CamelCase: <\(_[A-Z]\|Elf64_\|LLVM\)' | but_c11
 }
 
 none "checkpatch has no remarks" style

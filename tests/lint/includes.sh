@@ -72,12 +72,15 @@ foreign_private()
 	}' "$includes"
 }
 
-# The build makes headers too, in gen/ below its folder: these have no slash.
+# The build makes headers too, in gen/ below its folder.
 unresolved()
 {
 	while read -r file included line; do
 		case $included in
-		*/*) ;;
+		*/*)
+			grep -q -s "gen/$included" "$(dirname "$file")/Makefile" &&
+				continue
+			;;
 		*) continue ;;
 		esac
 		[ -e "$included" ] ||

@@ -113,10 +113,11 @@ static int add_root(struct text *cmdline, const struct cli_device *dev,
 	if (root_choose(file, &partition, err))
 		return error_prefix(err, "%s", class->name);
 	if (partition)
-		add_word(cmdline, "root=%s%s%u %s", class->guest_disk,
+		add_word(cmdline, "root=%s%s%u %s rootwait", class->guest_disk,
 			 class->guest_partition, partition, mode);
 	else
-		add_word(cmdline, "root=%s %s", class->guest_disk, mode);
+		add_word(cmdline, "root=%s %s rootwait", class->guest_disk,
+			 mode);
 	return 0;
 }
 

@@ -469,9 +469,14 @@ static const struct cpuid_feature_reg feature_regs[] = {
 	{ LEAF_AMD_SIZES, 0, REG_EBX },
 };
 
-static u32 reg_of(const struct kvm_cpuid_entry2 *e,
-		  const struct cpuid_feature_reg *f)
+/* A register's features in a table; none when it lacks the leaf. */
+static u32 features_in(const struct kvm_cpuid2 *table,
+		       const struct cpuid_feature_reg *f)
 {
+	static const struct kvm_cpuid_entry2 none;
+	const struct kvm_cpuid_entry2 *found =
+		cpuid_find(table, f->function, f->index);
+	const struct kvm_cpuid_entry2 *e = found ? found : &none;
 	const u32 regs[] = { e->eax, e->ebx, e->ecx, e->edx };
 
 	return regs[f->reg];
@@ -480,35 +485,29 @@ static u32 reg_of(const struct kvm_cpuid_entry2 *e,
 /**
  * cpuid_check() - could this host be the CPU that a guest has seen?
  * @wanted: the table that the guest has been given
- * @nr: its entries
  * @supported: what KVM offers here
+ * @present: what a new vCPU has here: KVM may give it more than it offers
  * @err: the first register with features that are missing
  *
  * Return: 0, or -ENOTSUP.
  */
-int cpuid_check(const struct kvm_cpuid_entry2 *wanted, u32 nr,
-		const struct kvm_cpuid2 *supported, struct error *err)
+int cpuid_check(const struct kvm_cpuid2 *wanted,
+		const struct kvm_cpuid2 *supported,
+		const struct kvm_cpuid2 *present, struct error *err)
 {
 	static const char *const names[] = { "eax", "ebx", "ecx", "edx" };
-	size_t f;
-	u32 i;
+	size_t i;
 
-	for (f = 0; f < ARRAY_SIZE(feature_regs); f++) {
-		const struct cpuid_feature_reg *reg = &feature_regs[f];
-		const struct kvm_cpuid_entry2 *have =
-			cpuid_find(supported, reg->function, reg->index);
-		u32 missing = 0;
+	for (i = 0; i < ARRAY_SIZE(feature_regs); i++) {
+		const struct cpuid_feature_reg *f = &feature_regs[i];
+		u32 here = features_in(supported, f) | features_in(present, f);
+		u32 missing = features_in(wanted, f) & ~here & ~f->ignore;
 
-		for (i = 0; i < nr; i++)
-			if (wanted[i].function == reg->function &&
-			    wanted[i].index == reg->index)
-				missing |= reg_of(&wanted[i], reg);
-		missing &= ~reg->ignore & ~(have ? reg_of(have, reg) : 0);
 		if (missing)
 			return error_set(err, -ENOTSUP,
 					 "this host's CPU lacks features that the guest uses: CPUID leaf 0x%x/%u, %s bits 0x%x",
-					 reg->function, reg->index,
-					 names[reg->reg], missing);
+					 f->function, f->index, names[f->reg],
+					 missing);
 	}
 	return 0;
 }

@@ -29,8 +29,9 @@ int cpuid_read_supported(int kvm_fd, struct kvm_cpuid2 **out,
 int cpuid_make(const struct kvm_cpuid2 *supported,
 	       const struct cpuid_params *params, struct kvm_cpuid2 **out,
 	       struct error *err) __must_check;
-int cpuid_check(const struct kvm_cpuid_entry2 *wanted, u32 nr,
-		const struct kvm_cpuid2 *supported, struct error *err)
+int cpuid_check(const struct kvm_cpuid2 *wanted,
+		const struct kvm_cpuid2 *supported,
+		const struct kvm_cpuid2 *present, struct error *err)
 	__must_check;
 const struct kvm_cpuid_entry2 *cpuid_find(const struct kvm_cpuid2 *table,
 					  u32 function, u32 index);

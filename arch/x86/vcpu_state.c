@@ -375,18 +375,28 @@ static void keep_fired_deadline(struct x86_vcpu_state *s)
 	}
 }
 
-static int cpuid_save(struct vcpu *vcpu, struct x86_vcpu_state *to,
-		      struct error *err)
+static struct kvm_cpuid2 *cpuid_alloc(struct error *err)
 {
 	struct kvm_cpuid2 *table;
-	int ret;
-	u32 i;
 
 	table = calloc(1, sizeof(*table) +
 		       X86_CPUID_MAX * sizeof(table->entries[0]));
+	if (table)
+		table->nent = X86_CPUID_MAX;
+	else
+		error_set(err, -ENOMEM, "out of memory");
+	return table;
+}
+
+static int cpuid_save(struct vcpu *vcpu, struct x86_vcpu_state *to,
+		      struct error *err)
+{
+	struct kvm_cpuid2 *table = cpuid_alloc(err);
+	int ret;
+	u32 i;
+
 	if (!table)
-		return error_set(err, -ENOMEM, "out of memory");
-	table->nent = X86_CPUID_MAX;
+		return -ENOMEM;
 	ret = x86_ioctl(vcpu->fd, KVM_GET_CPUID2, table, "KVM_GET_CPUID2", err);
 	for (i = 0; !ret && i < table->nent; i++) {
 		const struct kvm_cpuid_entry2 *e = &table->entries[i];
@@ -402,33 +412,43 @@ static int cpuid_save(struct vcpu *vcpu, struct x86_vcpu_state *to,
 	return ret;
 }
 
-static int cpuid_load(struct vcpu *vcpu, const struct x86_vcpu_state *from,
-		      struct error *err)
+static void cpuid_to_kvm(struct kvm_cpuid2 *to,
+			 const struct x86_vcpu_state *from)
 {
-	struct kvm_cpuid2 *table;
-	int ret;
 	u32 i;
 
-	table = calloc(1, sizeof(*table) +
-		       X86_CPUID_MAX * sizeof(table->entries[0]));
-	if (!table)
-		return error_set(err, -ENOMEM, "out of memory");
-	table->nent = from->cpuid_nr;
+	to->nent = from->cpuid_nr;
 	for (i = 0; i < from->cpuid_nr; i++) {
 		const struct x86_cpuid_state *e = &from->cpuid[i];
 
-		table->entries[i] = (struct kvm_cpuid_entry2){
+		to->entries[i] = (struct kvm_cpuid_entry2){
 			.function = e->function, .index = e->index,
 			.flags = e->flags, .eax = e->eax, .ebx = e->ebx,
 			.ecx = e->ecx, .edx = e->edx,
 		};
 	}
-	ret = cpuid_check(table->entries, table->nent,
-			  vcpu->vm->arch->supported, err);
-	if (!ret)
-		ret = x86_ioctl(vcpu->fd, KVM_SET_CPUID2, table,
-				"KVM_SET_CPUID2", err);
-	free(table);
+}
+
+static int cpuid_load(struct vcpu *vcpu, const struct x86_vcpu_state *from,
+		      struct error *err)
+{
+	struct kvm_cpuid2 *present = cpuid_alloc(err);
+	struct kvm_cpuid2 *wanted = cpuid_alloc(err);
+	int ret = -ENOMEM;
+
+	if (present && wanted) {
+		cpuid_to_kvm(wanted, from);
+		ret = x86_ioctl(vcpu->fd, KVM_GET_CPUID2, present,
+				"KVM_GET_CPUID2", err);
+		if (!ret)
+			ret = cpuid_check(wanted, vcpu->vm->arch->supported,
+					  present, err);
+		if (!ret)
+			ret = x86_ioctl(vcpu->fd, KVM_SET_CPUID2, wanted,
+					"KVM_SET_CPUID2", err);
+	}
+	free(present);
+	free(wanted);
 	return ret;
 }
 

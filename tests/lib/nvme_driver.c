@@ -3,8 +3,9 @@
  * DOC: a small NVMe driver for tests and benchmarks: see nvme_driver.h
  *
  * Queue entries are written and read by plain accesses with the barriers that
- * a driver needs: the phase tag is read with acquire, and the doorbell is a
- * bus_write(), which is a full barrier as soon as it reaches the device.
+ * a driver needs: the half of an entry with the phase tag is read with acquire,
+ * and the doorbell is a bus_write(), which is a full barrier as soon as it
+ * reaches the device.
  */
 #include <stdarg.h>
 #include <stdio.h>
@@ -277,14 +278,16 @@ void nvme_driver_ring(struct nvme_driver *drv, struct nvme_pair *pair)
  */
 bool nvme_driver_reap(struct nvme_pair *pair, struct nvme_cqe *cqe)
 {
-	struct nvme_cqe *slot = &pair->cq[pair->head];
-	__le16 status;
+	const __le64 *slot = (const __le64 *)(const void *)
+			     &pair->cq[pair->head];
+	__le64 half[2];
 
-	/* The controller stores the phase tag last, with release. */
-	__atomic_load(&slot->status, &status, __ATOMIC_ACQUIRE);
-	if ((le16_to_cpu(status) & NVME_CQE_PHASE) != pair->phase)
+	/* The controller stores the half with the phase tag last, as we read. */
+	half[1] = __atomic_load_n(&slot[1], __ATOMIC_ACQUIRE);
+	if ((le64_to_cpu(half[1]) >> 48 & NVME_CQE_PHASE) != pair->phase)
 		return false;
-	*cqe = *slot;
+	half[0] = slot[0];
+	memcpy(cqe, half, sizeof(*cqe));
 	pair->sq_head = le16_to_cpu(cqe->sq_head);
 	if (++pair->head == pair->entries) {
 		pair->head = 0;

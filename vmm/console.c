@@ -14,6 +14,10 @@
  * arrive is dropped: no descriptor, or one whose reader is gone for good
  * (EPIPE); that is said once.
  *
+ * A guest writes its console byte by byte, and each byte would wake the main
+ * loop and make a write: output waits up to a millisecond, or until there is a
+ * good deal of it.
+ *
  * Descriptors are used as they are found. They are often shared with other
  * processes, so O_NONBLOCK is neither set nor cleared: io_uring waits in
  * either case.
@@ -31,6 +35,8 @@
 #include "vmm/console.h"
 
 #define INPUT_CHUNK	4096
+#define OUTPUT_SOON_NS	1000000ULL
+#define OUTPUT_MUCH	4096
 
 /**
  * struct console_io - the main loop's side
@@ -38,6 +44,8 @@
  * @kick: posted by the device side: there is something to do
  * @in_op: read or poll in flight
  * @out_op: write or poll in flight
+ * @out_timer: output is written when it fires
+ * @flushing: output is not to wait
  * @in_busy: @in_op is in the ring
  * @out_busy: @out_op is in the ring
  * @in_poll: wait until @in_fd is readable before the next read
@@ -51,6 +59,8 @@ struct console_io {
 	struct loop_call kick;
 	struct io_op in_op;
 	struct io_op out_op;
+	struct io_timer out_timer;
+	bool flushing;
 	bool in_busy;
 	bool out_busy;
 	bool in_poll;
@@ -188,6 +198,26 @@ static void start_output(struct console_io *io)
 				    (u64)-1);
 }
 
+/* Now when it is much, else in a millisecond together with what follows. */
+static void schedule_output(struct console_io *io)
+{
+	struct console *c = io->console;
+	u32 len;
+
+	mutex_lock(&c->lock);
+	len = c->out_tail - c->out_head;
+	mutex_unlock(&c->lock);
+	if (len >= OUTPUT_MUCH || io->flushing || io->out_poll)
+		start_output(io);
+	else if (len && !io->out_timer.active && !io->closing)
+		io_timer_set(&io->out_timer, OUTPUT_SOON_NS);
+}
+
+static void output_is_due(struct io_timer *timer)
+{
+	start_output(container_of(timer, struct console_io, out_timer));
+}
+
 static void give_output(struct console_io *io, u32 len)
 {
 	struct console *c = io->console;
@@ -219,14 +249,17 @@ static void output_done(struct io_op *op, s32 res, u32 flags)
 	else
 		output_gone(io, res ? res : -EIO);
 again:
-	start_output(io);
+	if (polled)
+		start_output(io);
+	else
+		schedule_output(io);
 }
 
 static void kick(struct loop_call *call)
 {
 	struct console_io *io = container_of(call, struct console_io, kick);
 
-	start_output(io);
+	schedule_output(io);
 	start_input(io);
 }
 
@@ -272,16 +305,21 @@ size_t console_read(struct console *console, u8 *buf, size_t max)
 size_t console_write(struct console *console, const u8 *buf, size_t len)
 {
 	struct console_io *io = console->priv;
+	u32 before = 0, after = 0;
 	size_t n = len;
 
 	mutex_lock(&console->lock);
 	if (console->out_fd >= 0) {
+		before = console->out_tail - console->out_head;
 		n = ring_put(console->out, &console->out_tail,
 			     console->out_head, buf, len);
 		console->out_wanted = n < len;
+		after = console->out_tail - console->out_head;
 	}
 	mutex_unlock(&console->lock);
-	if (n)
+	/* In between, the loop knows already that there is some. */
+	if ((!before && after) || (before < OUTPUT_MUCH &&
+				   after >= OUTPUT_MUCH))
 		iothread_post(console->loop, &io->kick);
 	return n;
 }
@@ -348,6 +386,7 @@ int console_create(struct iothread *loop, int in_fd, int out_fd,
 	io->console = c;
 	io->in_op.done = input_done;
 	io->out_op.done = output_done;
+	io_timer_init(&io->out_timer, loop, output_is_due);
 	loop_call_init(&io->kick, kick);
 	iothread_post(loop, &io->kick);
 	*out = c;
@@ -390,15 +429,19 @@ static bool has_output(struct console *c)
 int console_flush(struct console *console, u32 timeout_ms)
 {
 	u64 end_ms = now_ms() + timeout_ms, now = now_ms();
+	struct console_io *io = console->priv;
 	struct io_timer timer;
 
 	io_timer_init(&timer, console->loop, timer_ends_sleep);
+	io->flushing = true;
+	start_output(io);
 	while (has_output(console) && now < end_ms) {
 		io_timer_set(&timer, (end_ms - now) * 1000000);
 		iothread_run_once(console->loop, true);
 		now = now_ms();
 	}
 	io_timer_destroy(&timer);
+	io->flushing = false;
 	return has_output(console) ? -ETIMEDOUT : 0;
 }
 
@@ -425,6 +468,7 @@ void console_destroy(struct console *console)
 		cancel(console->loop, &io->in_op);
 	if (io->out_busy)
 		cancel(console->loop, &io->out_op);
+	io_timer_destroy(&io->out_timer);
 	/* Also until a posted kick has run: it must not find us gone. */
 	while (io->in_busy || io->out_busy || atomic_load(&io->kick.queued))
 		iothread_run_once(console->loop, true);

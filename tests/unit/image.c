@@ -2,11 +2,10 @@
 /**
  * DOC: images: round trip, every fault at every call, every cut, every bit
  */
-#include <elf.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "migration/image.h"
+#include "migration/image_priv.h"
 #include "tests/lib/channel_fault.h"
 #include "tests/lib/harness.h"
 
@@ -158,6 +157,14 @@ static int make_image(struct world *w)
 	w->size = image_end(w->medium);
 	w->ch = open_medium(w, w->size);
 	return ret;
+}
+
+TEST(checksum_is_crc32c)
+{
+	EXPECT_EQ(0xe3069283U, image_crc(0, "123456789", 9));
+	/* In one piece or in two. */
+	EXPECT_EQ(0xe3069283U, image_crc(image_crc(0, "1234", 4), "56789", 5));
+	EXPECT_EQ(0, image_crc(0, "", 0));
 }
 
 TEST_F(image, what_was_saved_is_loaded)

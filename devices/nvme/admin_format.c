@@ -9,18 +9,19 @@
  *  2. all loops fall silent, so that no command with addresses of the old
  *     geometry is anywhere. nvme_format_work() finds out when;
  *  3. the block size changes, the loops go on, and one of them erases the
- *     disk piece by piece. Everything reads as zeroes afterwards, whatever
- *     kind of erase was asked for; a flush makes it last;
+ *     disk piece by piece, silent in between for whoever asks for silence.
+ *     Everything reads as zeroes afterwards, whatever kind of erase was asked
+ *     for; a flush makes it last;
  *  4. the namespaces take I/O again, and the command completes.
  *
- * A reset in step 3 ends the erase after the piece at work. The namespace
- * then has its new format and part of its old data, which the specification
- * leaves open; it is never of one size to one part of us and of another size
- * to another.
+ * A reset or an Abort in step 3 ends the erase after the piece at work. The
+ * namespace then has its new format and part of its old data, which the
+ * specification leaves open; it is never of one size to one part of us and of
+ * another size to another.
  *
  * There is no metadata, no protection information and no cryptographic erase.
  *
- * Steps 1, 2 and 4 are on the main loop with the device's lock held.
+ * All but the pieces of step 3 is on the main loop with the device's lock held.
  */
 #include "devices/nvme/admin_priv.h"
 #include "vmm/base/math.h"
@@ -96,68 +97,10 @@ static nvme_status_t check_targets(const struct nvme_req *req, u64 targets)
 	return NVME_SC_SUCCESS;
 }
 
-/* ---- step 3, on a loop's thread ------------------------------------------------ */
+/* ---- step 4 ------------------------------------------------------------------- */
 
-static void erase_next(struct nvme_req *req);
-
-static void erased_all(struct nvme_req *req, int res)
-{
-	atomic_store(&req->ns->format_left, 0);
-	if (res) {
-		nvme_offload_done(req, nvme_req_errno(req, res));
-		return;
-	}
-	bitmap_clear(&req->priv[FORMAT_LEFT], req->ns->nsid - 1);
-	req->priv[FORMAT_OFFSET] = 0;
-	erase_next(req);
-}
-
-static void erased_piece(struct nvme_req *req, int res)
-{
-	if (res)
-		nvme_offload_done(req, nvme_req_errno(req, res));
-	else
-		erase_next(req);
-}
-
-static void erase_piece(struct nvme_req *req)
-{
-	struct nvme_ns *ns = req->ns;
-	u64 size = ns->lbas << ns->lba_shift;
-	u64 offset = req->priv[FORMAT_OFFSET];
-	u64 len = min_of(size - offset, (u64)ERASE_PIECE);
-
-	if (!len) {
-		nvme_disk_flush(req, erased_all);
-		return;
-	}
-	/* Per cent, rounded up: 0 means that no format is at work. */
-	atomic_store(&ns->format_left,
-		     (u32)div_round_up(size - offset, size / 100 + 1));
-	req->priv[FORMAT_OFFSET] = offset + len;
-	nvme_disk_write_zeroes(req, offset, len, BLOCK_MAY_DISCARD,
-			       erased_piece);
-}
-
-static void erase_next(struct nvme_req *req)
-{
-	u64 index = bitmap_find_next(&req->priv[FORMAT_LEFT], NVME_NS_MAX, 0);
-
-	if (index == NVME_NS_MAX) {
-		nvme_offload_done(req, NVME_SC_SUCCESS);
-		return;
-	}
-	req->ns = nvme_req_ctrl(req)->ns[index];
-	if (atomic_load(&req->ns->format_stop))
-		nvme_offload_done(req, NVME_SC_ABORTED);
-	else
-		erase_piece(req);
-}
-
-/* ---- steps 1, 2 and 4 -------------------------------------------------------------- */
-
-/* All of its targets have refused I/O, and none could be detached meanwhile. */
-static void format_done(struct nvme_req *req, nvme_status_t status)
+/* None of the targets could be detached or formatted by others meanwhile. */
+static void format_end(struct nvme_req *req, nvme_status_t status)
 {
 	struct nvme_ctrl *ctrl = nvme_req_ctrl(req);
 	struct nvme_ns *ns;
@@ -171,6 +114,75 @@ static void format_done(struct nvme_req *req, nvme_status_t status)
 	nvme_req_complete(req, status);
 }
 
+/* ---- step 3: a piece on a loop's thread, then the next from the main loop ------- */
+
+static void piece_done(struct nvme_req *req, int res)
+{
+	nvme_offload_done(req, nvme_req_errno(req, res));
+}
+
+static u64 ns_bytes(const struct nvme_ns *ns)
+{
+	return ns->lbas << ns->lba_shift;
+}
+
+static u64 piece_len(const struct nvme_req *req)
+{
+	return min_of(ns_bytes(req->ns) - req->priv[FORMAT_OFFSET],
+		      (u64)ERASE_PIECE);
+}
+
+/* After the last piece the disk is flushed. */
+static void piece_run(struct nvme_req *req)
+{
+	u64 len = piece_len(req);
+
+	if (len)
+		nvme_disk_write_zeroes(req, req->priv[FORMAT_OFFSET], len,
+				       BLOCK_MAY_DISCARD, piece_done);
+	else
+		nvme_disk_flush(req, piece_done);
+}
+
+static void piece_after(struct nvme_req *req, nvme_status_t status);
+
+static void piece_start(struct nvme_req *req)
+{
+	struct nvme_ctrl *ctrl = nvme_req_ctrl(req);
+	u64 index = bitmap_find_next(&req->priv[FORMAT_LEFT], NVME_NS_MAX, 0);
+	u64 size, left;
+
+	if (req->aborted || index == NVME_NS_MAX) {
+		format_end(req, req->aborted);
+		return;
+	}
+	req->ns = ctrl->ns[index];
+	size = ns_bytes(req->ns);
+	left = size - req->priv[FORMAT_OFFSET];
+	/* Per cent, rounded up: 0 means that no format is at work. */
+	atomic_store(&req->ns->format_left,
+		     (u32)max_of(div_round_up(left, size / 100 + 1), 1ULL));
+	nvme_offload(req, &ctrl->loops[0], piece_run, piece_after);
+}
+
+static void piece_after(struct nvme_req *req, nvme_status_t status)
+{
+	u64 len = piece_len(req);
+
+	if (status) {
+		format_end(req, status);
+		return;
+	}
+	req->priv[FORMAT_OFFSET] += len;
+	if (!len) {		/* that was the flush */
+		bitmap_clear(&req->priv[FORMAT_LEFT], req->ns->nsid - 1);
+		req->priv[FORMAT_OFFSET] = 0;
+	}
+	piece_start(req);
+}
+
+/* ---- steps 1 and 2 --------------------------------------------------------------- */
+
 static void change_geometry(struct nvme_req *req)
 {
 	struct nvme_ctrl *ctrl = nvme_req_ctrl(req);
@@ -180,7 +192,7 @@ static void change_geometry(struct nvme_req *req)
 	req->priv[FORMAT_OFFSET] = 0;
 	for_each_target(ns, ctrl, req->priv[FORMAT_TARGETS], bit)
 		nvme_ns_set_format(ns, (u32)req->priv[FORMAT_LBAF]);
-	nvme_offload(req, &ctrl->loops[0], erase_next, format_done);
+	piece_start(req);
 }
 
 /* A request that waits to run alone has addresses of the old geometry too. */
@@ -192,16 +204,6 @@ static bool exclusive_busy(struct nvme_ctrl *ctrl)
 	busy = ctrl->excl_run || !list_is_empty(&ctrl->excl);
 	mutex_unlock(&ctrl->excl_lock);
 	return busy;
-}
-
-static void stop(struct nvme_req *req)
-{
-	struct nvme_ctrl *ctrl = nvme_req_ctrl(req);
-	struct nvme_ns *ns;
-	u64 bit;
-
-	for_each_target(ns, ctrl, req->priv[FORMAT_TARGETS], bit)
-		atomic_store(&ns->format_stop, true);
 }
 
 static bool is_format(const struct nvme_req *req)
@@ -218,7 +220,7 @@ static void go_on(struct nvme_ctrl *ctrl, struct nvme_sq *admin, bool silent)
 		if (!is_format(req))
 			continue;
 		if (ctrl->resetting)
-			stop(req);
+			req->aborted = NVME_SC_ABORTED;
 		if (silent && req->priv[FORMAT_OFFSET] == OFFSET_WAITING)
 			change_geometry(req);
 	}
@@ -256,7 +258,7 @@ struct nvme_req *nvme_format_abort(struct nvme_ctrl *ctrl, u16 cid)
 
 	list_for_each_entry(req, &ctrl->sqs[NVME_QUEUE_ADMIN]->busy, link) {
 		if (le16_to_cpu(req->sqe.cid) == cid && is_format(req)) {
-			stop(req);
+			req->aborted = NVME_SC_ABORTED;
 			return req;
 		}
 	}
@@ -286,7 +288,6 @@ nvme_status_t nvme_admin_format_nvm(struct nvme_req *req)
 		return status;
 	for_each_target(ns, ctrl, targets, bit) {
 		atomic_store(&ns->format_left, 100);
-		atomic_store(&ns->format_stop, false);
 		atomic_store(&ns->formatting, true);
 	}
 	req->priv[FORMAT_TARGETS] = targets;

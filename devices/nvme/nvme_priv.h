@@ -522,7 +522,6 @@ struct nvme_lba_range {
  * @attached: attached to this controller: an active namespace
  * @formatting: a Format NVM command is at work: I/O is refused
  * @format_left: how much of it is left, per cent
- * @format_stop: it shall end early
  * @nguid: Namespace Globally Unique Identifier
  * @eui64: IEEE Extended Unique Identifier
  * @uuid: Namespace UUID
@@ -539,7 +538,6 @@ struct nvme_ns {
 	_Atomic bool attached;
 	_Atomic bool formatting;
 	_Atomic u32 format_left;
-	_Atomic bool format_stop;
 	u8 nguid[16];
 	u8 eui64[8];
 	u8 uuid[16];

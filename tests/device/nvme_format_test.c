@@ -292,6 +292,45 @@ TEST(namespace_is_busy_meanwhile)
 	test_nvme_destroy(&t);
 }
 
+/* Two long ones at once, and I/O and fused commands to a third namespace. */
+TEST(two_formats_and_others_share_the_controller)
+{
+	struct nvme_pair *io;
+	struct nvme_cqe cqe;
+	struct test_nvme t;
+	u32 i;
+
+	test_nvme_create(&t, 3, HUGE_DISK, "");
+	nvme_driver_enable(&t.drv, TEST_ADMIN);
+	nvme_driver_create_pair(&t.drv, 1, 16, 1);
+	io = &t.drv.pair[1];
+	start(&t, 1);
+	start(&t, 2);
+	for (i = 0; i < 50; i++) {
+		struct nvme_sqe cmp = nvme_driver_cmd(NVME_IO_COMPARE, 3);
+		struct nvme_sqe wr = nvme_driver_cmd(NVME_IO_WRITE, 3);
+
+		ASSERT_EQ(0, rw(&t.drv, NVME_IO_READ, 3, i, t.buf, 512));
+		memset(t.ptr, 0, 512);
+		cmp.flags = NVME_FUSE_FIRST;
+		wr.flags = NVME_FUSE_SECOND;
+		nvme_driver_set_rw(&cmp, 0, 1);
+		nvme_driver_set_rw(&wr, 0, 1);
+		nvme_driver_set_prps(&t.drv, io, &cmp, t.buf, 512);
+		nvme_driver_queue(io, &cmp);
+		nvme_driver_set_prps(&t.drv, io, &wr, t.buf, 512);
+		nvme_driver_queue(io, &wr);
+		nvme_driver_ring(&t.drv, io);
+		ASSERT_TRUE(nvme_driver_wait(&t.drv, io, &cqe));
+		ASSERT_EQ(0, nvme_driver_status(&cqe));
+		ASSERT_TRUE(nvme_driver_wait(&t.drv, io, &cqe));
+		ASSERT_EQ(0, nvme_driver_status(&cqe));
+	}
+	EXPECT_TRUE(atomic_load(&test_ctrl(&t)->ns[0]->formatting));
+	EXPECT_TRUE(atomic_load(&test_ctrl(&t)->ns[1]->formatting));
+	test_nvme_destroy(&t);
+}
+
 TEST(reset_ends_it)
 {
 	struct test_nvme t;

@@ -18,6 +18,7 @@
 #   address   the same under AddressSanitizer and UBSan
 #   thread    the same under ThreadSanitizer
 #   kvm       guests of our own under /dev/kvm
+#   cli       the command line
 #   fuzz      each fuzzer for FUZZ_SECONDS (default 20)
 #   clang     everything built by clang, warnings are errors
 #   static    the static binary
@@ -118,6 +119,12 @@ step_kvm()
 		run kvm O="$O/gcc" check-kvm
 }
 
+step_cli()
+{
+	build "build for the command line" O="$O/gcc" all kvm-tests &&
+		run cli O="$O/gcc" check-cli
+}
+
 step_fuzz()
 {
 	build "build the fuzzers" O="$O/gcc" fuzzers &&
@@ -148,7 +155,7 @@ step_system()
 }
 
 [ $# -gt 0 ] ||
-	set -- lint build sparse quick address thread kvm fuzz clang static system
+	set -- lint build sparse quick address thread kvm cli fuzz clang static system
 
 sh tests/lib/packages.sh test lint system </dev/null ||
 	failed "packages could not be installed"

@@ -11,9 +11,9 @@
  * ``{"event":"log","level":"warning","text":"..."}``.
  */
 #include <json-c/json.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include "vmm/cli/cli.h"
@@ -30,32 +30,37 @@ static const char *const level_names[] = {
 	[LOG_DEBUG]	= "debug",
 };
 
-static void put_line(const char *text)
+static void put_line(const char *start, const char *text)
 {
 	const char *end = terminal_is_raw() ? "\r\n" : "\n";
-	char line[1024];
-	int n;
+	struct iovec line[] = {
+		{ (char *)start, strlen(start) },
+		{ (char *)text, strlen(text) },
+		{ (char *)end, strlen(end) },
+	};
 
-	n = snprintf(line, sizeof(line) - 2, "%s", text);
-	if (n > (int)sizeof(line) - 3)
-		n = (int)sizeof(line) - 3;
-	memcpy(line + n, end, strlen(end) + 1);
 	/* Nobody is left to be told when standard error cannot be written. */
-	if (write(STDERR_FILENO, line, (size_t)n + strlen(end)) < 0)
+	if (writev(STDERR_FILENO, line, ARRAY_SIZE(line)) < 0)
 		return;
 }
 
 static void put_json(struct json_object *obj)
 {
-	put_line(json_object_to_json_string_ext(obj, JSON_C_TO_STRING_PLAIN |
-						JSON_C_TO_STRING_NOSLASHESCAPE));
+	put_line("", json_object_to_json_string_ext(obj,
+						    JSON_C_TO_STRING_PLAIN |
+						    JSON_C_TO_STRING_NOSLASHESCAPE));
 	json_object_put(obj);
 }
 
 static void say(enum log_level level, const char *text)
 {
+	static const char *const starts[] = {
+		[LOG_ERROR]	= "lkvm: ",
+		[LOG_WARNING]	= "lkvm: warning: ",
+		[LOG_INFO]	= "  # ",
+		[LOG_DEBUG]	= "lkvm: debug: ",
+	};
 	struct json_object *obj;
-	char line[600];
 
 	if (output_json) {
 		obj = json_object_new_object();
@@ -68,11 +73,7 @@ static void say(enum log_level level, const char *text)
 		put_json(obj);
 		return;
 	}
-	snprintf(line, sizeof(line), "%s%s",
-		 level == LOG_INFO ? "  # " :
-		 level == LOG_WARNING ? "lkvm: warning: " :
-		 level == LOG_DEBUG ? "lkvm: debug: " : "lkvm: ", text);
-	put_line(line);
+	put_line(starts[level], text);
 }
 
 /**
@@ -86,6 +87,16 @@ void output_init(enum log_level max, bool json)
 {
 	output_json = json;
 	log_set_sink(say, max);
+}
+
+/**
+ * output_info() - say something of the level LOG_INFO, however long
+ * @text: one line; log_info() has a limit
+ */
+void output_info(const char *text)
+{
+	if (log_enabled(LOG_INFO))
+		say(LOG_INFO, text);
 }
 
 /**

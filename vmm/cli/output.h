@@ -8,6 +8,7 @@
 struct json_object;
 
 void output_init(enum log_level max, bool json);
+void output_info(const char *text);
 void output_event(struct json_object *obj);
 void output_print_json(struct json_object *obj);
 

@@ -13,6 +13,7 @@
 #include "vmm/cli/cli.h"
 #include "vmm/cli/output.h"
 #include "vmm/cli/run.h"
+#include "vmm/cli/runtime.h"
 #include "vmm/vm.h"
 
 static const char *const console_words[] = { "serial", NULL };
@@ -135,7 +136,7 @@ static int check_options(const struct run_options *opts,
 		return error_set(err, -EINVAL,
 				 "%.64s: the kernel was named by --kernel; give one of the two",
 				 args->operands[0]);
-	return 0;
+	return opts->name ? runtime_check_name(opts->name, err) : 0;
 }
 
 static int run(const struct cli *cli, const struct cli_args *args)

@@ -201,6 +201,10 @@ static int find_kernel(const struct run_options *opts,
 
 	if (!given)
 		return kernel_find_default(path, err);
+	if (access(given, R_OK))
+		return error_set(err, -errno,
+				 "kernel %s: %m; name a readable image with --kernel",
+				 given);
 	*path = strdup(given);
 	return *path ? 0 : error_set(err, -ENOMEM, "no memory");
 }
@@ -228,6 +232,10 @@ int run_describe(const struct run_options *opts, const struct cli_args *args,
 	char name[32];
 	int ret;
 
+	if (opts->initrd && access(opts->initrd, R_OK))
+		return error_set(err, -errno,
+				 "initrd %s: %m; name a readable file with --initrd",
+				 opts->initrd);
 	snprintf(name, sizeof(name), "guest-%d", getpid());
 	machine.name = opts->name ? opts->name : name;
 	if (!machine.memory)

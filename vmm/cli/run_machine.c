@@ -179,7 +179,7 @@ static void tell_start(const struct run *run, const struct cli_args *args)
 	output_event(obj);
 	line = run_command_line(run->d, args);
 	if (line)
-		log_info("%s", line);
+		output_info(line);
 	free(line);
 }
 
@@ -304,7 +304,7 @@ static void flush_ports(struct run *run)
 
 /* ---- the machine -------------------------------------------------------- */
 
-static int boot(struct run *run, struct error *err)
+static int load_kernel(struct run *run, struct error *err)
 {
 	const struct machine_config *m = run->d->machine;
 	const struct arch_boot boot = {
@@ -312,10 +312,8 @@ static int boot(struct run *run, struct error *err)
 		.initrd = m->initrd,
 		.cmdline = m->cmdline,
 	};
-	int ret;
 
-	ret = arch_boot_load(run->vm, &boot, err);
-	return ret ? ret : vm_resume(run->vm, err);
+	return arch_boot_load(run->vm, &boot, err);
 }
 
 static enum vm_end run_until_end(struct run *run)
@@ -329,7 +327,8 @@ static enum vm_end run_until_end(struct run *run)
 		    run->d->machine->reboot != REBOOT_RESTART)
 			return end;
 		output_event(new_event("reboot"));
-		if (vm_reset(run->vm, &err) || boot(run, &err)) {
+		if (vm_reset(run->vm, &err) || load_kernel(run, &err) ||
+		    vm_resume(run->vm, &err)) {
 			vm_request_error(run->vm, &err);
 			return VM_END_ERROR;
 		}
@@ -351,7 +350,8 @@ static int build(struct run *run, struct error *err)
 	if (ret)
 		return ret;
 	run->vm->on_phase = phase_changed;
-	return vm_start(run->vm, err);
+	ret = vm_start(run->vm, err);
+	return ret ? ret : load_kernel(run, err);
 }
 
 /* The machine exists: everything from here on is undone by the caller. */
@@ -370,7 +370,7 @@ static int run_built(struct run *run, const struct cli_args *args,
 	if (run->opts->tty != 0)
 		ret = terminal_raw(STDIN_FILENO, err);
 	if (!ret)
-		ret = boot(run, err);
+		ret = vm_resume(run->vm, err);
 	if (ret)
 		return cli_fail(EXIT_ERROR, err);
 	end = run_until_end(run);

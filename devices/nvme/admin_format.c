@@ -14,10 +14,9 @@
  *     for; a flush makes it last;
  *  4. the namespaces take I/O again, and the command completes.
  *
- * A reset or an Abort in step 3 ends the erase after the piece at work. The
- * namespace then has its new format and part of its old data, which the
- * specification leaves open; it is never of one size to one part of us and of
- * another size to another.
+ * A reset or an Abort in step 2 leaves everything as it was. In step 3 it ends
+ * the erase after the piece at work; the namespace then has its new format and
+ * part of its old data, which the specification leaves open.
  *
  * There is no metadata, no protection information and no cryptographic erase.
  *
@@ -37,6 +36,7 @@ enum {
 };
 
 #define OFFSET_WAITING	UINT64_MAX	/* for silence */
+#define LBAF_STOP	UINT64_MAX	/* end early */
 
 static_assert(NVME_NS_MAX <= 64, "a word holds the targets");
 
@@ -137,7 +137,9 @@ static void piece_run(struct nvme_req *req)
 {
 	u64 len = piece_len(req);
 
-	if (len)
+	if (req->aborted)
+		nvme_offload_done(req, req->aborted);
+	else if (len)
 		nvme_disk_write_zeroes(req, req->priv[FORMAT_OFFSET], len,
 				       BLOCK_MAY_DISCARD, piece_done);
 	else
@@ -152,8 +154,12 @@ static void piece_start(struct nvme_req *req)
 	u64 index = bitmap_find_next(&req->priv[FORMAT_LEFT], NVME_NS_MAX, 0);
 	u64 size, left;
 
-	if (req->aborted || index == NVME_NS_MAX) {
-		format_end(req, req->aborted);
+	if (req->priv[FORMAT_LBAF] == LBAF_STOP) {
+		format_end(req, NVME_SC_ABORTED);
+		return;
+	}
+	if (index == NVME_NS_MAX) {
+		format_end(req, NVME_SC_SUCCESS);
 		return;
 	}
 	req->ns = ctrl->ns[index];
@@ -186,12 +192,14 @@ static void piece_after(struct nvme_req *req, nvme_status_t status)
 static void change_geometry(struct nvme_req *req)
 {
 	struct nvme_ctrl *ctrl = nvme_req_ctrl(req);
+	u64 lbaf = req->priv[FORMAT_LBAF];
 	struct nvme_ns *ns;
 	u64 bit;
 
 	req->priv[FORMAT_OFFSET] = 0;
 	for_each_target(ns, ctrl, req->priv[FORMAT_TARGETS], bit)
-		nvme_ns_set_format(ns, (u32)req->priv[FORMAT_LBAF]);
+		if (lbaf != LBAF_STOP)
+			nvme_ns_set_format(ns, (u32)lbaf);
 	piece_start(req);
 }
 
@@ -220,7 +228,7 @@ static void go_on(struct nvme_ctrl *ctrl, struct nvme_sq *admin, bool silent)
 		if (!is_format(req))
 			continue;
 		if (ctrl->resetting)
-			req->aborted = NVME_SC_ABORTED;
+			req->priv[FORMAT_LBAF] = LBAF_STOP;
 		if (silent && req->priv[FORMAT_OFFSET] == OFFSET_WAITING)
 			change_geometry(req);
 	}
@@ -258,7 +266,7 @@ struct nvme_req *nvme_format_abort(struct nvme_ctrl *ctrl, u16 cid)
 
 	list_for_each_entry(req, &ctrl->sqs[NVME_QUEUE_ADMIN]->busy, link) {
 		if (le16_to_cpu(req->sqe.cid) == cid && is_format(req)) {
-			req->aborted = NVME_SC_ABORTED;
+			req->priv[FORMAT_LBAF] = LBAF_STOP;
 			return req;
 		}
 	}

@@ -225,6 +225,32 @@ TEST_F(fault, format_waits_for_what_is_in_flight)
 	EXPECT_EQ(12, test_ctrl(&self->t)->ns[0]->lba_shift);
 }
 
+TEST_F(fault, format_that_waits_can_be_aborted)
+{
+	struct nvme_cqe cqe;
+	u16 cid;
+
+	block_fault_plan(self->fault[0], HANG(BLOCK_READ));
+	submit_read(&self->t, 1, 1);
+	wait_hanging(&self->t, self->fault[0], 1);
+	cid = submit_admin(&self->t, NVME_ADM_FORMAT_NVM, 1, 1);
+	EXPECT_TRUE(nvme_driver_quiet(self->drv, self->admin, 20));
+	submit_admin(&self->t, NVME_ADM_ABORT, 0, (u32)cid << 16);
+	EXPECT_TRUE(nvme_driver_quiet(self->drv, self->admin, 20));
+	block_fault_release(self->fault[0]);
+	ASSERT_TRUE(nvme_driver_wait(self->drv, self->admin, &cqe));
+	EXPECT_EQ(cid, le16_to_cpu(cqe.cid));
+	EXPECT_EQ(SC(ABORTED), nvme_driver_status(&cqe));
+	ASSERT_TRUE(nvme_driver_wait(self->drv, self->admin, &cqe));
+	EXPECT_EQ(0, nvme_driver_status(&cqe));
+	EXPECT_EQ(0, le32_to_cpu(cqe.dw0));
+	/* Nothing was begun: the namespace is as it was. */
+	EXPECT_EQ(9, test_ctrl(&self->t)->ns[0]->lba_shift);
+	ASSERT_TRUE(nvme_driver_wait(self->drv, self->io, &cqe));
+	EXPECT_EQ(0, nvme_driver_rw(self->drv, 1, NVME_IO_READ, 1, 0, 8,
+				    self->t.buf));
+}
+
 TEST_F(fault, others_go_on_while_one_is_erased)
 {
 	struct nvme_cqe cqe;
@@ -289,6 +315,7 @@ TEST_F(fault, reset_while_format_waits)
 	/* The reset cancels the read, and with it everything goes on. */
 	nvme_driver_enable(self->drv, TEST_ADMIN);
 	EXPECT_FALSE(atomic_load(&test_ctrl(&self->t)->ns[0]->formatting));
+	EXPECT_EQ(9, test_ctrl(&self->t)->ns[0]->lba_shift);
 	nvme_driver_create_pair(self->drv, 1, 64, 1);
 	block_fault_plan(self->fault[0], COUNT(BLOCK_READ));
 	EXPECT_EQ(0, nvme_driver_rw(self->drv, 1, NVME_IO_READ, 1, 0, 1,

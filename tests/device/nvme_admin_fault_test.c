@@ -247,6 +247,7 @@ TEST_F(fault, format_that_waits_can_be_aborted)
 	/* Nothing was begun: the namespace is as it was. */
 	EXPECT_EQ(9, test_ctrl(&self->t)->ns[0]->lba_shift);
 	ASSERT_TRUE(nvme_driver_wait(self->drv, self->io, &cqe));
+	block_fault_plan(self->fault[0], COUNT(BLOCK_READ));
 	EXPECT_EQ(0, nvme_driver_rw(self->drv, 1, NVME_IO_READ, 1, 0, 8,
 				    self->t.buf));
 }

@@ -20,6 +20,7 @@
 
 #define TABLES_MAX	64
 #define TEXT_MAX	(1 << 20)
+#define LICENCE		"# SPDX-License-Identifier: GPL-2.0-only\n"
 
 /**
  * struct named_table - a table and whose it is
@@ -148,6 +149,7 @@ static char *schema_text(const struct state_desc *desc)
 	size_t len;
 	FILE *out = open_memstream(&text, &len);
 
+	fputs(LICENCE, out);
 	state_schema_write(desc, out);
 	fclose(out);
 	return text;

@@ -134,6 +134,8 @@ static void bare_read(struct bare *b, u64 slot)
 {
 	struct io_uring_sqe *sqe = io_uring_get_sqe(&b->ring);
 
+	if (!sqe)
+		die("io_uring: the queue is full", EBUSY);
 	io_uring_prep_read(sqe, b->fd, b->buf + slot * IO_BYTES, IO_BYTES,
 			   test_random_below(&b->rnd, b->blocks) * IO_BYTES);
 	io_uring_sqe_set_data64(sqe, slot);

@@ -134,7 +134,7 @@ TEST_F(classes, operations_suit_the_table)
 	for (i = 0; i < nr; i++) {
 		const struct device_ops *ops = classes[i]->ops;
 
-		EXPECT_TRUE(ops->realize) {
+		EXPECT_TRUE(!!ops->realize) {
 			TH_LOG("%s", classes[i]->name);
 		}
 		EXPECT_EQ(!!classes[i]->state, ops->save && ops->load) {

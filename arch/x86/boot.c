@@ -379,6 +379,30 @@ int boot_load_files(struct boot_load *load, const struct arch_boot *boot,
 	return ret;
 }
 
+/*
+ * Linux on hardware-reduced ACPI resets by EFI and, where there is none, by the
+ * BIOS: back to real mode and to the reset vector, where a machine without
+ * firmware has nothing. So there is something that resets.
+ */
+static int reset_vector_load(struct boot_load *load, struct error *err)
+{
+	static const u8 code[] = {
+		0xb0, X86_ACPI_RESET_VALUE,		/* mov $1, %al */
+		0xba, X86_ACPI_RESET & 0xff, X86_ACPI_RESET >> 8, /* %dx */
+		0xee,					/* out %al, %dx */
+		0xf4,					/* hlt */
+		0xeb, 0xfd,				/* jmp to hlt */
+	};
+	int ret;
+
+	static_assert(sizeof(code) <= X86_RESET_VECTOR_SIZE, "fits");
+	ret = guest_write(&load->gate, gpa(X86_RESET_VECTOR), code,
+			  sizeof(code));
+	if (ret)
+		return error_set(err, ret, "no memory at the reset vector");
+	return 0;
+}
+
 /**
  * arch_boot_load() - load a kernel and point the boot CPU at it
  * @vm: the machine, paused, its devices and vCPUs reset
@@ -395,6 +419,8 @@ int arch_boot_load(struct vm *vm, const struct arch_boot *boot,
 
 	boot_load_init(&load, &vm->memory);
 	ret = boot_load_files(&load, boot, err);
+	if (!ret)
+		ret = reset_vector_load(&load, err);
 	if (!ret)
 		ret = acpi_load(vm, &load.gate, &load.rsdp, err);
 	if (!ret)

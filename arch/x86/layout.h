@@ -11,6 +11,7 @@
  *   0x500        what a boot loader leaves: GDT, zero page, page tables
  *   0x20000      kernel command line
  *   0xe0000      ACPI tables
+ *   0xffff0      code at the real-mode reset vector
  *   0x100000     kernels, initrd
  *   0xc0000000   window for 32-bit BARs, 512 MiB
  *   0xe0000000   PCI configuration space (ECAM) of bus 0
@@ -41,7 +42,9 @@
 #define X86_CMDLINE_BASE	0x20000
 #define X86_CMDLINE_SIZE	0x10000
 #define X86_ACPI_BASE		0xe0000
-#define X86_ACPI_SIZE		0x20000
+#define X86_ACPI_SIZE		0x10000
+#define X86_RESET_VECTOR	0xffff0
+#define X86_RESET_VECTOR_SIZE	0x10
 
 /* PCI */
 #define X86_PCI_MMIO32_BASE	0xc0000000

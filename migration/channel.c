@@ -121,6 +121,25 @@ int channel_init(struct channel *ch, const struct channel_ops *ops,
 }
 
 /**
+ * channel_rename() - have error texts use another name
+ * @ch: the channel
+ * @name: copied
+ * @err: filled on failure
+ *
+ * Return: 0 or -ENOMEM.
+ */
+int channel_rename(struct channel *ch, const char *name, struct error *err)
+{
+	char *copy = strdup(name);
+
+	if (!copy)
+		return error_set(err, -ENOMEM, "%s: out of memory", name);
+	free(ch->name);
+	ch->name = copy;
+	return 0;
+}
+
+/**
  * channel_close() - free a channel
  * @ch: the channel, NULL for none
  *

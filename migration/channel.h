@@ -77,6 +77,8 @@ void channel_control_deadline(struct channel_control *control, u64 timeout_ms);
 int channel_init(struct channel *ch, const struct channel_ops *ops,
 		 const char *name, struct error *err) __must_check;
 void channel_close(struct channel *ch);
+int channel_rename(struct channel *ch, const char *name, struct error *err)
+	__must_check;
 int channel_sync(struct channel *ch, struct error *err) __must_check;
 s64 channel_size(struct channel *ch, struct error *err) __must_check;
 int channel_check(const struct channel *ch, struct error *err) __must_check;
@@ -103,6 +105,7 @@ int channel_zero_all(struct channel *ch, u64 pos, u64 len, struct error *err)
  *         directory
  * @write: for writing, else for reading
  * @create: it must not exist yet (O_EXCL); mode 0600
+ * @unnamed: a new file without a name in the folder @path (O_TMPFILE)
  * @direct: O_DIRECT where file system and alignment allow it, else the page
  *          cache
  */
@@ -111,6 +114,7 @@ struct channel_file_config {
 	int dirfd;
 	bool write;
 	bool create;
+	bool unnamed;
 	bool direct;
 };
 

@@ -146,6 +146,8 @@ static int open_plain(const struct channel_file_config *config,
 
 	if (config->create)
 		flags |= O_CREAT | O_EXCL;
+	if (config->unnamed)
+		flags |= O_TMPFILE;
 	/* A pipe is refused below and must not block here. */
 	fd = openat(config->dirfd, config->path, flags | O_CLOEXEC | O_NONBLOCK,
 		    0600);

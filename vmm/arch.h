@@ -74,6 +74,8 @@ const struct arch_resource *arch_resource_find(const char *class, u32 index);
 
 extern const struct arch_layout arch_layout;
 extern const char arch_name[];
+/* ELF's e_machine of the guest's CPUs. */
+extern const u16 arch_elf_machine;
 /* The kernel's image: what it is called, and where its build puts it. */
 extern const char arch_kernel_image[];
 extern const char arch_kernel_in_tree[];

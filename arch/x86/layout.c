@@ -9,6 +9,7 @@
  * slot s, pin p (0 is INTA#) drives 16 + (s + p) % 8. dsdt.asl's _PRT says the
  * same to the guest.
  */
+#include <elf.h>
 #include <string.h>
 
 #include "arch/x86/layout.h"
@@ -28,6 +29,7 @@ static_assert(X86_PCI_PORTS1_BASE + X86_PCI_PORTS1_SIZE == 0x10000,
 	      "ports above CFC");
 
 const char arch_name[] = "x86-64";
+const u16 arch_elf_machine = EM_X86_64;
 const char arch_kernel_image[] = "bzImage";
 const char arch_kernel_in_tree[] = "arch/x86/boot/bzImage";
 const char arch_root_partition_type[] = "4f68bce3-e8cd-4db1-96e7-fbcaf984b709";

@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#ifndef LKVM_SNAPSHOT_H
+#define LKVM_SNAPSHOT_H
+
+#include <pthread.h>
+#include <semaphore.h>
+
+#include "migration/image.h"
+#include "migration/memory_save.h"
+#include "migration/snapshot_file.h"
+#include "vmm/dirty.h"
+#include "vmm/iothread.h"
+
+struct vm;
+
+/**
+ * enum snapshot_mode - what the guest does meanwhile
+ * @SNAPSHOT_LIVE: it runs, but for a short stop at the end
+ * @SNAPSHOT_PAUSED: it is paused all the while, then runs on
+ * @SNAPSHOT_STOP: as SNAPSHOT_LIVE, and it stays paused
+ */
+enum snapshot_mode {
+	SNAPSHOT_LIVE,
+	SNAPSHOT_PAUSED,
+	SNAPSHOT_STOP,
+};
+
+/**
+ * struct snapshot_stats - how a snapshot went
+ * @rounds: rounds over guest memory, the last one included
+ * @bytes: memory put, over all rounds
+ * @pause_ns: how long the guest was stopped, up to its resume
+ * @total_ns: from the start to the file's name
+ */
+struct snapshot_stats {
+	u32 rounds;
+	u64 bytes;
+	u64 pause_ns;
+	u64 total_ns;
+};
+
+/**
+ * struct snapshot_request - what is wanted
+ * @path: the file
+ * @mode: see enum snapshot_mode
+ * @threads: how many write, 0 for a good number
+ * @description: the machine description; copied
+ * @description_len: bytes
+ * @on_done: called on the main loop when all has ended
+ * @arg: for @on_done
+ */
+struct snapshot_request {
+	const char *path;
+	enum snapshot_mode mode;
+	u32 threads;
+	const void *description;
+	u64 description_len;
+	void (*on_done)(void *arg, const struct error *err);
+	void *arg;
+};
+
+/**
+ * struct snapshot - a snapshot being taken
+ * @vm: the machine
+ * @mode: see enum snapshot_mode
+ * @on_done: see struct snapshot_request
+ * @arg: for @on_done
+ * @control: cancels the work
+ * @file: where it goes
+ * @image: what is written
+ * @ms: the memory
+ * @log: what the guest writes meanwhile
+ * @thread: does the writing
+ * @last_call: posted by the thread when the guest is to stop
+ * @last_done: posted by the main loop when it has run
+ * @last_ret: how the last, stopped part went
+ * @done_call: posted by the thread at its end
+ * @ended: @done_call has run
+ * @err: why it failed
+ * @stats: how it went
+ * @start_ns: CLOCK_MONOTONIC at the start
+ * @pause_start_ns: CLOCK_MONOTONIC when the guest stopped
+ * @was_running: the guest ran when it was stopped
+ */
+struct snapshot {
+	struct vm *vm;
+	enum snapshot_mode mode;
+	void (*on_done)(void *arg, const struct error *err);
+	void *arg;
+	struct channel_control control;
+	struct snapshot_file file;
+	struct image *image;
+	struct memory_save ms;
+	struct dirty_log log;
+	pthread_t thread;
+	struct loop_call last_call;
+	sem_t last_done;
+	int last_ret;
+	struct loop_call done_call;
+	bool ended;
+	struct error err;
+	struct snapshot_stats stats;
+	u64 start_ns;
+	u64 pause_start_ns;
+	bool was_running;
+};
+
+int snapshot_start(struct vm *vm, const struct snapshot_request *req,
+		   struct snapshot **out, struct error *err) __must_check;
+void snapshot_cancel(struct snapshot *s);
+void snapshot_destroy(struct snapshot *s);
+
+#endif /* LKVM_SNAPSHOT_H */

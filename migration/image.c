@@ -19,7 +19,14 @@
 #include "migration/image_priv.h"
 #include "vmm/base/math.h"
 
-/* CRC32C (Castagnoli), in pieces of what the library's int length takes. */
+/**
+ * image_crc() - CRC32C (Castagnoli) as in RFC 3720
+ * @crc: that of what stands before, 0 at the beginning
+ * @data: what to add
+ * @len: bytes; in pieces of what the library's int length takes
+ *
+ * Return: the checksum.
+ */
 u32 image_crc(u32 crc, const void *data, u64 len)
 {
 	const u8 *p = data;
@@ -36,11 +43,24 @@ u32 image_crc(u32 crc, const void *data, u64 len)
 	return ~crc;
 }
 
+/**
+ * image_is_zero() - is it all zeros?
+ * @data: what
+ * @len: bytes
+ *
+ * Return: true when it is.
+ */
 bool image_is_zero(const void *data, u64 len)
 {
 	return !isal_zero_detect((void *)data, len);
 }
 
+/**
+ * image_note_size() - what a note takes in the image
+ * @note: the note
+ *
+ * Return: bytes of header, owner and contents with their padding.
+ */
 u64 image_note_size(const struct image_note *note)
 {
 	return sizeof(Elf64_Nhdr) +
@@ -48,18 +68,35 @@ u64 image_note_size(const struct image_note *note)
 	       round_up_to(note->len, IMAGE_NOTE_ALIGN);
 }
 
+/**
+ * image_block_pages() - how many pages a block has
+ * @b: the block
+ *
+ * Return: pages of IMAGE_PAGE bytes.
+ */
 u64 image_block_pages(const struct image_block *b)
 {
 	return b->size / IMAGE_PAGE;
 }
 
+/**
+ * image_head_size() - how much of struct image_head is in use
+ * @image: with all its blocks
+ *
+ * Return: bytes.
+ */
 u64 image_head_size(const struct image *image)
 {
 	return offsetof(struct image_head, phdr) +
 	       (image->blocks_nr + 1ULL) * sizeof(Elf64_Phdr);
 }
 
-/* Header and program headers follow from the blocks and the tail alone. */
+/**
+ * image_head_fill() - header and program headers
+ * @image: with all its blocks, from which they follow
+ * @head: to be filled
+ * @tail_len: bytes of all notes
+ */
 void image_head_fill(const struct image *image, struct image_head *head,
 		     u64 tail_len)
 {

@@ -45,7 +45,13 @@ static int layout_encode(const struct image *image, void *fdt)
 	return ret ?: fdt_finish(fdt);
 }
 
-/* Adds the note to an image that is about to be committed. */
+/**
+ * image_layout_add() - add the layout note
+ * @image: about to be committed, with all its blocks
+ * @err: filled on failure
+ *
+ * Return: 0 or a negative errno.
+ */
 int image_layout_add(struct image *image, struct error *err)
 {
 	void *fdt = malloc(LAYOUT_SIZE);
@@ -149,7 +155,13 @@ static int layout_decode(struct image *image, const void *fdt,
 	return ret;
 }
 
-/* The names of the blocks of an image that is being opened. */
+/**
+ * image_layout_read() - the names of the blocks, and when the image was made
+ * @image: being opened; its headers and notes were read and checked
+ * @err: filled on failure, with node and property
+ *
+ * Return: 0; -EINVAL for a malformed note; -EPROTO for another version's.
+ */
 int image_layout_read(struct image *image, struct error *err)
 {
 	const struct image_note *note;

@@ -279,7 +279,7 @@ bool nvme_unc_mark(struct nvme_ns *ns, u64 slba, u64 nlb)
 		struct nvme_lba_range *r = &ns->unc[i];
 		u64 end = max_of(r->slba + r->nlb, new.slba + new.nlb);
 
-		if (r->slba + r->nlb < new.slba) {
+		if (new.slba > r->slba && new.slba - r->slba > r->nlb) {
 			i++;
 			continue;
 		}

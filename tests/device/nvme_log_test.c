@@ -13,7 +13,7 @@
  * @offset: bytes
  * @numd: dwords less one
  * @cdw10: further bits: RAE
- * @cdw14: OT, CSI
+ * @cdw14: Offset Type, CSI
  */
 struct log_args {
 	u8 lid;

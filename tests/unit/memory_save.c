@@ -91,6 +91,9 @@ TEST_F(save, one_round_puts_everything)
 
 /**
  * struct writer - a device that writes guest memory meanwhile
+ * @gate: its door to memory
+ * @rnd: what it writes, and where
+ * @stop: it is enough
  */
 struct writer {
 	struct guest_gate *gate;

@@ -8,7 +8,7 @@
 # for all tools.
 
 # Up to this many seconds for anything that a guest does as a whole.
-machine_limit=${MACHINE_LIMIT:-400}
+machine_limit=${MACHINE_LIMIT:-300}
 machine_mark=@@$(head -c 8 /dev/urandom | od -An -tx1 | tr -d ' ')
 machine_params='quiet loglevel=1 panic=-1 no_timer_check iomem=relaxed'
 
@@ -73,6 +73,14 @@ machine_wait()
 	# shellcheck disable=SC2034
 	machine_code=$?
 	exec 8>&-
+}
+
+# machine_ends NAME CODE: waits for its end, and it must be this one.
+machine_ends()
+{
+	machine_wait
+	same "$1" "$machine_code" "$2"
+	[ "$machine_code" = "$2" ] || machine_trouble "ended with $machine_code"
 }
 
 # machine_trouble WHY: what is known of a machine that did not do as told.

@@ -102,7 +102,7 @@ kernel=$(sh tests/system/kernel.sh)
 image=$(sh tests/system/rootfs.sh)
 
 mkdir "$temp/stage"
-stage_program "$temp/stage" build/lkvm
+stage_program "$temp/stage" build/lkvm lkvm
 stage_copy "$temp/stage" "$kernel/vmlinuz" vmlinuz
 stage_copy "$temp/stage" "$image" disk.img
 

@@ -38,7 +38,7 @@ trap 'exit 130' INT TERM HUP
 
 mkdir -p "$temp/stage/tests"
 cp -r tests/lib tests/system "$temp/stage/tests/"
-stage_program "$temp/stage" "$lkvm"
+stage_program "$temp/stage" "$lkvm" lkvm
 stage_copy "$temp/stage" "$kernel/vmlinuz" vmlinuz
 stage_copy "$temp/stage" "$image" root.img
 

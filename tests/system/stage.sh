@@ -3,10 +3,10 @@
 #
 # stage.sh - to fill the working folder of the outer machine; to be sourced
 
-# stage_program STAGE FILE: the program as STAGE/NAME, with its libraries.
+# stage_program STAGE FILE NAME: the program as STAGE/NAME, with its libraries.
 stage_program()
 {
-	cp -L "$2" "$1/"
+	cp -L "$2" "$1/$3"
 	for library in $(ldd "$2" 2>/dev/null | grep -o '/[^ ]*'); do
 		mkdir -p "$1/.root/$(dirname "$library")"
 		cp -L "$library" "$1/.root/$library"

@@ -6,8 +6,16 @@
  * without one is connected to nothing: its output is dropped.
  *
  * Nothing is lost. Input is taken from the console only as the receive FIFO
- * has room, and again whenever the guest has read a byte, so a paste waits in
- * the console and then in the user's terminal. Output goes to the console at
+ * has room, so a paste waits in the console and then in the user's terminal. It
+ * also waits while the guest holds DTR and drops RTS, which is how a driver
+ * with hardware flow control says "not now".
+ *
+ * The line has no speed of its own, but it must not be so fast that the guest
+ * does nothing but take interrupts: when the guest has emptied the FIFO, the
+ * next characters come after as long a time as that took, so that at most half
+ * of the guest's time goes there.
+ *
+ * Output goes to the console at
  * once; while the console is full, bytes stay in the transmit FIFO and THRE is
  * held back, so the guest waits as it would for a slow line, and no vCPU is
  * blocked. The console tells when there is room again.
@@ -27,6 +35,7 @@
  */
 #include <linux/serial_reg.h>
 #include <string.h>
+#include <time.h>
 
 #include "devices/platform.h"
 #include "devices/serial.h"
@@ -42,6 +51,7 @@
 #define MCR_BITS	0x1f
 #define MSR_DELTAS	0x0f
 #define DIVISOR_9600	12
+#define REST_MAX_NS	5000000ULL
 
 /**
  * struct serial_state - the chip, as it is saved
@@ -87,6 +97,11 @@ struct serial_state {
  * @client: for @console
  * @console: what it is connected to, NULL for none
  * @running: the machine is not paused: listen to the console
+ * @rests: no input until @rest has run out
+ * @filled_ns: CLOCK_MONOTONIC when the receive FIFO was filled
+ * @took_ns: how long the guest took to empty it
+ * @rest: runs between two fillings of the receive FIFO
+ * @emptied: posted to the main loop to start @rest
  * @s: the chip
  */
 struct serial {
@@ -96,6 +111,11 @@ struct serial {
 	struct console_client client;
 	struct console *console;
 	bool running;
+	bool rests;
+	u64 filled_ns;
+	u64 took_ns;
+	struct io_timer rest;
+	struct loop_call emptied;
 	struct serial_state s;
 };
 
@@ -181,18 +201,65 @@ static void rx_clear(struct serial *p)
 	p->s.break_told = 0;
 }
 
-/* Takes as much input as there is room for; in loopback the line is cut. */
+static u64 now_ns(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (u64)ts.tv_sec * 1000000000ULL + (u64)ts.tv_nsec;
+}
+
+/* In loopback the line is cut; a guest with flow control may say "not now". */
+static bool rx_is_held(const struct serial *p)
+{
+	return !p->console || !p->running || p->rests || in_loopback(p) ||
+	       (p->s.mcr & (UART_MCR_DTR | UART_MCR_RTS)) == UART_MCR_DTR;
+}
+
+/* Takes as much input as there is room for. */
 static void rx_fill(struct serial *p)
 {
 	u8 buf[FIFO_SIZE];
 	size_t i, n;
 
-	if (!p->console || !p->running || in_loopback(p) ||
-	    p->s.rx_nr >= fifo_size(p))
+	if (p->s.rx_nr >= fifo_size(p) || rx_is_held(p))
 		return;
 	n = console_read(p->console, buf, fifo_size(p) - p->s.rx_nr);
 	for (i = 0; i < n; i++)
 		rx_push(p, buf[i]);
+	if (n)
+		p->filled_ns = now_ns();
+}
+
+/* The guest has taken all that there was. */
+static void rx_emptied(struct serial *p)
+{
+	if (!p->console || p->rests || in_loopback(p))
+		return;
+	p->rests = true;
+	p->took_ns = now_ns() - p->filled_ns;
+	/* A timer is the main loop's. */
+	iothread_post(&p->dev.vm->loop, &p->emptied);
+}
+
+static void rest_start(struct loop_call *call)
+{
+	struct serial *p = container_of(call, struct serial, emptied);
+
+	mutex_lock(&p->dev.lock);
+	io_timer_set(&p->rest, min_of(p->took_ns, REST_MAX_NS));
+	mutex_unlock(&p->dev.lock);
+}
+
+static void rest_end(struct io_timer *timer)
+{
+	struct serial *p = container_of(timer, struct serial, rest);
+
+	mutex_lock(&p->dev.lock);
+	p->rests = false;
+	rx_fill(p);
+	irq_update(p);
+	mutex_unlock(&p->dev.lock);
 }
 
 /* ---- sending ------------------------------------------------------------ */
@@ -342,9 +409,11 @@ static u8 msr_read(struct serial *p)
 
 static u8 rbr_read(struct serial *p)
 {
+	bool had = p->s.rx_nr;
 	u8 c = rx_pop(p);
 
-	rx_fill(p);
+	if (had && !p->s.rx_nr)
+		rx_emptied(p);
 	return c;
 }
 
@@ -497,6 +566,8 @@ static int serial_realize(struct device *dev, struct error *err)
 	ret = platform_attach(dev, &p->region, &serial_bus_ops, &p->irq, err);
 	if (ret)
 		return ret;
+	io_timer_init(&p->rest, &dev->vm->loop, rest_end);
+	loop_call_init(&p->emptied, rest_start);
 	p->running = true;
 	p->console = dev->vm->consoles[dev->index];
 	if (p->console) {
@@ -513,6 +584,8 @@ static void serial_unrealize(struct device *dev)
 
 	if (p->console)
 		console_detach(p->console);
+	iothread_unpost(&dev->vm->loop, &p->emptied);
+	io_timer_destroy(&p->rest);
 	irq_line_set(&p->irq, false);
 	bus_region_remove(&p->region);
 }

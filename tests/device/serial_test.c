@@ -10,13 +10,14 @@
 #include <linux/serial_reg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "devices/serial.h"
 #include "vmm/arch.h"
 #include "vmm/console.h"
 
-#define PASTE	200000		/* more than the console and a pipe hold */
+#define PASTE	150000		/* more than the console and a pipe hold */
 #define FCR_ON	(UART_FCR_ENABLE_FIFO | UART_FCR_TRIGGER_14)
 
 FIXTURE(serial)
@@ -70,29 +71,57 @@ static void put_at(const struct arch_resource *res, struct vm *vm, u32 reg,
 #define irq()		irq_gsi_level(&self->vm->irq, self->res->gsi)
 #define reason()	(get(UART_IIR) & 0x3f)
 
-/* The user types, and the main loop does what there is to do. */
+/* Runs the main loop for so long. */
+static void run_ms(struct vm *vm, u32 ms)
+{
+	for (; ms; ms--) {
+		testvm_poll(vm);
+		usleep(1000);
+	}
+	testvm_poll(vm);
+}
+
+/* The user types, and the console takes it. */
 static void type(struct vm *vm, int fd, const void *text, size_t len)
 {
-	u32 i;
+	int left = 1;
 
 	if (write(fd, text, len) != (ssize_t)len)
 		abort();
-	for (i = 0; i < 8; i++)
+	while (left) {
 		testvm_poll(vm);
+		if (ioctl(fd, FIONREAD, &left))
+			abort();
+	}
+	run_ms(vm, 2);
 }
 
 #define typed(text)	type(self->vm, self->in[1], text, strlen(text))
 
-/* What the user sees, at most @max bytes of it. */
+/* Runs the main loop until input is there; how long it waits is no matter. */
+#define AWAIT_INPUT							\
+	do {								\
+		u32 __tries = 0;					\
+									\
+		while (!(get(UART_LSR) & UART_LSR_DR)) {		\
+			ASSERT_LT(__tries++, 5000);			\
+			run_ms(self->vm, 1);				\
+		}							\
+	} while (0)
+
+/* What the user sees, at most @max bytes of it; waits a little for the first. */
 static size_t see(struct vm *vm, int fd, u8 *buf, size_t max)
 {
-	ssize_t n;
-	u32 i;
+	u32 tries;
 
-	for (i = 0; i < 8; i++)
-		testvm_poll(vm);
-	n = read(fd, buf, max);
-	return n < 0 ? 0 : (size_t)n;
+	for (tries = 0; tries < 200; tries++) {
+		ssize_t n = read(fd, buf, max);
+
+		if (n > 0)
+			return (size_t)n;
+		run_ms(vm, 1);
+	}
+	return 0;
 }
 
 TEST_F(serial, power_on_values)
@@ -178,6 +207,7 @@ TEST_F(serial, input_arrives_and_interrupts)
 	EXPECT_EQ(UART_IIR_RDI, reason());
 	EXPECT_TRUE(get(UART_LSR) & UART_LSR_DR);
 	EXPECT_EQ('a', get(UART_RX));
+	AWAIT_INPUT;
 	EXPECT_TRUE(irq());
 	EXPECT_EQ('b', get(UART_RX));
 	EXPECT_EQ(false, irq());
@@ -197,6 +227,26 @@ TEST_F(serial, trigger_level_and_timeout)
 	EXPECT_EQ(UART_IIR_RX_TIMEOUT, reason());
 	put(UART_FCR, FCR_ON | UART_FCR_CLEAR_RCVR);
 	EXPECT_EQ(UART_IIR_NO_INT, reason());
+}
+
+/* The guest gets time of its own between two fillings of the FIFO. */
+TEST_F(serial, next_input_comes_later)
+{
+	put(UART_FCR, FCR_ON);
+	typed("0123456789abcdefg");
+	while (get(UART_LSR) & UART_LSR_DR)
+		ASSERT_NE('g', get(UART_RX));
+	AWAIT_INPUT;
+	EXPECT_EQ('g', get(UART_RX));
+}
+
+TEST_F(serial, flow_control_holds_input_back)
+{
+	put(UART_MCR, UART_MCR_DTR);
+	typed("a");
+	EXPECT_EQ(0, get(UART_LSR) & UART_LSR_DR);
+	put(UART_MCR, UART_MCR_DTR | UART_MCR_RTS);
+	EXPECT_EQ('a', get(UART_RX));
 }
 
 TEST_F(serial, input_waits_while_the_machine_is_paused)
@@ -315,6 +365,7 @@ TEST_F(serial, loopback_stays_inside)
 	EXPECT_EQ('z', get(UART_RX));
 	EXPECT_EQ(0, see(self->vm, self->out[0], buf, sizeof(buf)));
 	put(UART_MCR, 0);
+	AWAIT_INPUT;
 	EXPECT_EQ('t', get(UART_RX));
 }
 
@@ -425,8 +476,8 @@ TEST_F(serial, any_write_is_survived)
 		struct bus *bus = self->res->pio ? &self->vm->pio :
 						   &self->vm->mmio;
 
-		if (i % 16 == 0)
-			type(self->vm, self->in[1], &value, 8);
+		if (i % 16 == 0 && write(self->in[1], &value, 8) == 8)
+			testvm_poll(self->vm);
 		if (test_random_below(&rnd, 2))
 			bus_write(bus, self->res->base + reg, &value, len);
 		else
@@ -434,7 +485,8 @@ TEST_F(serial, any_write_is_survived)
 		if (i % 100 == 0) {
 			u8 buf[4096];
 
-			see(self->vm, self->out[0], buf, sizeof(buf));
+			while (read(self->out[0], buf, sizeof(buf)) > 0)
+				testvm_poll(self->vm);
 		}
 	}
 }

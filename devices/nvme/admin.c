@@ -56,6 +56,7 @@ const struct nvme_cmd nvme_admin_cmds[] = {
 	    NS | NVME_EFFECTS_LBCC | NVME_EFFECTS_NCC | NVME_EFFECTS_CSE_NS,
 	    nvme_admin_format_nvm),
 };
+
 const u32 nvme_admin_cmds_nr = ARRAY_SIZE(nvme_admin_cmds);
 
 /**

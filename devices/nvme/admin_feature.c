@@ -445,6 +445,7 @@ const struct nvme_feature nvme_feature_table[] = {
 		CTRL, sizeof(struct nvme_host_behavior), get_host_behavior,
 		set_host_behavior, NULL),
 };
+
 const u32 nvme_feature_table_nr = ARRAY_SIZE(nvme_feature_table);
 
 #define FEATURE_DATA_MAX	sizeof(struct nvme_host_behavior)

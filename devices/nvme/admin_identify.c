@@ -396,6 +396,7 @@ const struct nvme_cns nvme_cns_table[] = {
 	  build_ctrl_list },
 	{ "I/O Command Set data structure", NVME_CNS_IOCS, false, build_iocs },
 };
+
 const u32 nvme_cns_table_nr = ARRAY_SIZE(nvme_cns_table);
 
 static const struct nvme_cns *find_cns(u8 cns)

@@ -158,8 +158,8 @@ static void read_error(struct nvme_ctrl *ctrl)
  */
 u8 nvme_smart_warnings(const struct nvme_ctrl *ctrl)
 {
-	if (NVME_TEMPERATURE >= ctrl->feat.temp_over[0] ||
-	    NVME_TEMPERATURE <= ctrl->feat.temp_under[0])
+	if (ctrl->feat.temp_over[0] <= NVME_TEMPERATURE ||
+	    ctrl->feat.temp_under[0] >= NVME_TEMPERATURE)
 		return NVME_SMART_WARN_TEMPERATURE;
 	return 0;
 }
@@ -232,6 +232,7 @@ static nvme_status_t build_fw_slot(const struct nvme_req *req, void *buf)
 	return NVME_SC_SUCCESS;
 }
 
+/* There are never more than fit, so never the FFFFFFFFh that would say so. */
 static nvme_status_t build_changed_ns(const struct nvme_req *req, void *buf)
 {
 	const struct nvme_ctrl *ctrl = nvme_req_ctrl(req);
@@ -239,7 +240,6 @@ static nvme_status_t build_changed_ns(const struct nvme_req *req, void *buf)
 	u64 bit;
 	u32 nr = 0;
 
-	static_assert(NVME_NS_MAX <= ARRAY_SIZE(log->nsid), "all fit");
 	for (bit = bitmap_find_next(ctrl->changed_ns, NVME_NS_MAX, 0);
 	     bit < NVME_NS_MAX;
 	     bit = bitmap_find_next(ctrl->changed_ns, NVME_NS_MAX, bit + 1))
@@ -275,6 +275,7 @@ const struct nvme_log nvme_log_table[] = {
 	{ "NVMe-MI Commands Supported and Effects", NVME_LID_MI_EFFECTS,
 	  sizeof(struct nvme_log_mi_effects), build_mi_effects, NULL },
 };
+
 const u32 nvme_log_table_nr = ARRAY_SIZE(nvme_log_table);
 
 static const struct nvme_log *find_log(u32 lid)

@@ -74,6 +74,7 @@ const struct nvme_cmd nvme_io_cmds[] = {
 		.writes = true, .run = nvme_io_copy,
 	},
 };
+
 const u32 nvme_io_cmds_nr = ARRAY_SIZE(nvme_io_cmds);
 
 /* The same command may succeed at another time: Do Not Retry stays clear. */

@@ -59,7 +59,7 @@ FIXTURE_TEARDOWN(fault)
 }
 
 static u16 submit(struct nvme_driver *drv, struct nvme_pair *pair,
-		const struct nvme_sqe *cmd)
+		  const struct nvme_sqe *cmd)
 {
 	u16 cid = nvme_driver_queue(pair, cmd);
 
@@ -103,7 +103,7 @@ TEST_F(fault, abort_ends_a_read_in_flight)
 	second = submit_read(&self->t, 1, 1);
 	wait_hanging(&self->t, self->fault[0], 2);
 	aborter = submit_admin(&self->t, NVME_ADM_ABORT, 0,
-			     1 | (u32)second << 16);
+			       1 | (u32)second << 16);
 	ASSERT_TRUE(nvme_driver_wait(self->drv, self->io, &cqe));
 	EXPECT_EQ(second, le16_to_cpu(cqe.cid));
 	EXPECT_EQ(SC(ABORTED), nvme_driver_status(&cqe));
@@ -186,8 +186,7 @@ TEST_F(fault, deletion_ends_what_hangs)
 		submit_read(&self->t, 1, 1);
 	wait_hanging(&self->t, self->fault[0], 5);
 	submit_admin(&self->t, NVME_ADM_DELETE_SQ, 0, 1);
-	/* A second one, and a deletion of the completion queue, come too late
-	 * and too early. */
+	/* A second one comes too late, that of the completion queue early. */
 	submit_admin(&self->t, NVME_ADM_DELETE_SQ, 0, 1);
 	submit_admin(&self->t, NVME_ADM_DELETE_CQ, 0, 1);
 	for (i = 0; i < 3; i++) {

@@ -544,6 +544,30 @@ static void nvme_unrealize(struct device *dev)
 	control_fini(ctrl);
 }
 
+/* For lkvm stat: the counters of SMART, and how the loops have spent their time. */
+static void nvme_stat(const struct device *dev, struct stat_sink *sink)
+{
+	const struct nvme_ctrl *ctrl = container_of(dev, struct nvme_ctrl,
+						    pci.dev);
+	struct nvme_stats sum;
+	u64 rounds = 0, sleeps = 0;
+	u32 i;
+
+	nvme_stats_sum(ctrl, &sum);
+	for (i = 0; i < ctrl->loops_nr; i++) {
+		rounds += atomic_load(&ctrl->loops[i].thread->loops);
+		sleeps += atomic_load(&ctrl->loops[i].thread->sleeps);
+	}
+	sink->counter(sink, "reads", atomic_load(&sum.reads));
+	sink->counter(sink, "writes", atomic_load(&sum.writes));
+	sink->counter(sink, "read-bytes", 512 * atomic_load(&sum.read_units));
+	sink->counter(sink, "write-bytes", 512 * atomic_load(&sum.write_units));
+	sink->counter(sink, "media-errors", atomic_load(&sum.media_errors));
+	sink->counter(sink, "busy-us", atomic_load(&sum.busy_ns) / 1000);
+	sink->counter(sink, "loop-rounds", rounds);
+	sink->counter(sink, "loop-sleeps", sleeps);
+}
+
 /* ---- the class ---------------------------------------------------------------- */
 
 static const char *const bs_words[] = { "512", "4096", NULL };
@@ -627,6 +651,7 @@ static const struct device_ops nvme_ops = {
 	.load		= nvme_load,
 	.resume		= nvme_resume,
 	.unrealize	= nvme_unrealize,
+	.stat		= nvme_stat,
 };
 
 static const struct device_class nvme_class = {

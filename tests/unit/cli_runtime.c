@@ -16,6 +16,7 @@
 #include "vmm/cli/runtime.h"
 
 #define RACERS	8
+#define CLEANERS 2	/* of them */
 #define ROUNDS	60
 
 FIXTURE(runtime)
@@ -204,7 +205,20 @@ TEST_F(runtime, one_that_starts_is_not_stale)
 	runtime_release(&claim);
 }
 
-static pid_t start_racer(int go, int hold)
+/* Who looks for stale machines meanwhile never takes the name from anybody. */
+static void clean_up(void)
+{
+	struct runtime rt;
+	int i;
+
+	if (runtime_open(&rt, NULL))
+		_exit(9);
+	for (i = 0; i < 50; i++)
+		runtime_remove_stale(&rt, "box");
+	_exit(1);
+}
+
+static pid_t start_racer(int go, int hold, bool cleaner)
 {
 	struct runtime_claim claim;
 	pid_t pid = fork();
@@ -215,6 +229,8 @@ static pid_t start_racer(int go, int hold)
 		return pid;
 	if (read(go, &c, 1) < 0)
 		_exit(9);
+	if (cleaner)
+		clean_up();
 	ret = runtime_claim(&claim, "box", NULL);
 	if (!ret) {
 		/* Owns it until all have tried. */
@@ -237,7 +253,8 @@ TEST_F(runtime, race_for_a_name_has_one_winner)
 		ASSERT_EQ(0, pipe(go));
 		ASSERT_EQ(0, pipe(hold));
 		for (i = 0; i < RACERS; i++)
-			ASSERT_LT(0, start_racer(go[0], hold[0]));
+			ASSERT_LT(0, start_racer(go[0], hold[0],
+						 i < CLEANERS));
 		ASSERT_EQ(RACERS, write(go[1], "gogogogogo", RACERS));
 		for (i = 0, won = 0, lost = 0; i < RACERS; i++) {
 			/* All but the winner end by themselves. */

@@ -44,7 +44,7 @@ void control_destroy(struct control *control);
 struct json_object *control_answer(struct vm *vm, const char *line, size_t len);
 
 /* control_client.c */
-int control_connect(const struct runtime *rt, const char *name, int *fd,
+int control_connect(struct runtime *rt, const char *name, int *fd,
 		    struct error *err) __must_check;
 int control_call(int fd, const char *command, struct json_object *arguments,
 		 struct json_object **result, struct error *err) __must_check;

@@ -21,6 +21,8 @@
 #include "vmm/cli/runtime.h"
 
 #define CALL_MS		10000
+#define CONNECT_MS	2000
+#define CONNECT_PAUSE_US 10000
 #define ANSWER_MAX	(16U << 20)
 
 static u64 now_ms(void)
@@ -31,6 +33,20 @@ static u64 now_ms(void)
 	return (u64)ts.tv_sec * 1000 + (u64)ts.tv_nsec / 1000000;
 }
 
+static int try_connect(const struct sockaddr_un *addr, int *fd)
+{
+	int ret;
+
+	*fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (*fd < 0)
+		return -errno;
+	if (!connect(*fd, (const struct sockaddr *)addr, sizeof(*addr)))
+		return 0;
+	ret = -errno;
+	close(*fd);
+	return ret;
+}
+
 /**
  * control_connect() - connect to a machine
  * @rt: the folder of running machines
@@ -38,33 +54,36 @@ static u64 now_ms(void)
  * @fd: out: the connection
  * @err: set on failure
  *
- * What a killed machine has left behind is removed on the way.
+ * What a killed machine has left behind is removed on the way. One that starts
+ * or ends just now is waited for, for a moment.
  *
  * Return: 0, -ENOENT when there is no such machine, another negative errno.
  */
-int control_connect(const struct runtime *rt, const char *name, int *fd,
+int control_connect(struct runtime *rt, const char *name, int *fd,
 		    struct error *err)
 {
+	u64 end_ms = now_ms() + CONNECT_MS;
 	struct sockaddr_un addr;
 	int ret;
 
 	runtime_socket(rt, name, &addr);
-	*fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	if (*fd < 0)
-		return error_set(err, -errno, "socket: %m");
-	if (!connect(*fd, (const struct sockaddr *)&addr, sizeof(addr)))
-		return 0;
-	ret = -errno;
-	close(*fd);
-	if (ret == -ECONNREFUSED &&
-	    !runtime_remove_stale((struct runtime *)rt, name))
-		return error_set(err, -EAGAIN,
-				 "%s is starting or ending; try again", name);
-	if (ret == -ENOENT || ret == -ECONNREFUSED)
-		return error_set(err, -ENOENT,
-				 "no machine called %s is running; see 'lkvm list'",
-				 name);
-	return error_set(err, ret, "%s: %s", addr.sun_path, strerror(-ret));
+	for (;;) {
+		ret = try_connect(&addr, fd);
+		if (!ret)
+			return 0;
+		if (ret != -ENOENT && ret != -ECONNREFUSED)
+			return error_set(err, ret, "%s: %s", addr.sun_path,
+					 strerror(-ret));
+		if (runtime_remove_stale(rt, name))
+			return error_set(err, -ENOENT,
+					 "no machine called %s is running; see 'lkvm list'",
+					 name);
+		if (now_ms() >= end_ms)
+			return error_set(err, -EAGAIN,
+					 "%s is starting or ending; try again",
+					 name);
+		usleep(CONNECT_PAUSE_US);
+	}
 }
 
 static int wait_readable(int fd, u64 end_ms)

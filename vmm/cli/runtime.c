@@ -30,6 +30,8 @@
 #include "vmm/cli/runtime.h"
 
 #define LOCK_TRIES	16
+#define PATIENCE	5
+#define PATIENCE_US	20000
 
 /**
  * runtime_check_name() - can a machine be called that?
@@ -199,20 +201,23 @@ static void remove_files(struct runtime *rt, const char *name)
  * @rt: the folder
  * @name: the machine
  *
- * Return: true when it was stale; false when it lives.
+ * Return: true when it was stale, or there was nothing; false when it lives.
  */
 bool runtime_remove_stale(struct runtime *rt, const char *name)
 {
 	char file[RUNTIME_NAME_MAX + sizeof(".lock")];
 	int fd = -1, ret;
 
+	file_name(file, sizeof(file), name, "sock");
+	/* A lock is made only for a socket that has none: somebody starts. */
+	ret = faccessat(rt->fd, file, F_OK, AT_SYMLINK_NOFOLLOW);
 	file_name(file, sizeof(file), name, "lock");
-	ret = lock_file(rt, file, O_CREAT, &fd);
+	ret = lock_file(rt, file, ret ? 0 : O_CREAT, &fd);
 	if (!ret)
 		remove_files(rt, name);
 	if (fd >= 0)
 		close(fd);
-	return !ret;
+	return !ret || ret == -ENOENT;
 }
 
 static int keep_name(char ***names, u32 *nr, const char *file, size_t len)
@@ -292,6 +297,24 @@ void runtime_names_free(char **names, u32 nr)
 	free(names);
 }
 
+/*
+ * Who looks for stale machines holds a lock for a moment: that is not the
+ * name's owner.
+ */
+static int lock_patiently(struct runtime *rt, const char *file, int *fd)
+{
+	int tries, ret;
+
+	for (tries = 0;; tries++) {
+		ret = lock_file(rt, file, O_CREAT, fd);
+		if (ret != -EAGAIN || tries == PATIENCE)
+			return ret;
+		if (*fd >= 0)
+			close(*fd);
+		usleep(PATIENCE_US);
+	}
+}
+
 static int busy_name(const char *name, int lock_fd, struct error *err)
 {
 	char pid[16] = "";
@@ -325,7 +348,7 @@ int runtime_claim(struct runtime_claim *claim, const char *name,
 		return ret;
 	snprintf(claim->name, sizeof(claim->name), "%s", name);
 	file_name(file, sizeof(file), name, "lock");
-	ret = lock_file(&claim->runtime, file, O_CREAT, &fd);
+	ret = lock_patiently(&claim->runtime, file, &fd);
 	if (ret) {
 		ret = fd >= 0 ? busy_name(name, fd, err) :
 				error_set(err, ret, "%s/%s: %s",

@@ -18,6 +18,10 @@
  * the erase after the piece at work; the namespace then has its new format and
  * part of its old data, which the specification leaves open.
  *
+ * A pause of the machine waits for the end for a while. Then the format stops
+ * after the piece at work and begins again when the machine goes on, here or
+ * elsewhere.
+ *
  * There is no metadata, no protection information and no cryptographic erase.
  *
  * All but the pieces of step 3 is on the main loop with the device's lock held.
@@ -109,7 +113,8 @@ static void format_end(struct nvme_req *req, nvme_status_t status)
 	for_each_target(ns, ctrl, req->priv[FORMAT_TARGETS], bit) {
 		atomic_store(&ns->format_left, 0);
 		atomic_store(&ns->formatting, false);
-		nvme_ns_changed(ctrl, ns->nsid);
+		if (status != NVME_REQ_AGAIN)
+			nvme_ns_changed(ctrl, ns->nsid);
 	}
 	nvme_req_complete(req, status);
 }
@@ -162,6 +167,10 @@ static void piece_start(struct nvme_req *req)
 		format_end(req, NVME_SC_SUCCESS);
 		return;
 	}
+	if (ctrl->quiesce_freeze.hurried) {
+		format_end(req, NVME_REQ_AGAIN);
+		return;
+	}
 	req->ns = ctrl->ns[index];
 	size = ns_bytes(req->ns);
 	left = size - req->priv[FORMAT_OFFSET];
@@ -175,6 +184,9 @@ static void piece_after(struct nvme_req *req, nvme_status_t status)
 {
 	u64 len = piece_len(req);
 
+	/* Whoever aborts it waits for its end, so it cannot begin again. */
+	if (status == NVME_REQ_AGAIN && req->priv[FORMAT_LBAF] == LBAF_STOP)
+		status = NVME_SC_ABORTED;
 	if (status) {
 		format_end(req, status);
 		return;

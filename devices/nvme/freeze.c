@@ -146,6 +146,7 @@ void nvme_freeze_hurry(struct nvme_freeze *freeze)
 	struct nvme_ctrl *ctrl = freeze->ctrl;
 	u32 i;
 
+	freeze->hurried = true;
 	for (i = 0; i < ctrl->loops_nr; i++)
 		iothread_call(ctrl->loops[i].thread, hurry, &ctrl->loops[i]);
 }
@@ -186,6 +187,7 @@ void nvme_freeze_start(struct nvme_freeze *freeze)
 
 	assert(!freeze->active);
 	freeze->active = true;
+	freeze->hurried = false;
 	atomic_store(&freeze->waiting, ctrl->loops_nr);
 	for (i = 0; i < ctrl->loops_nr; i++)
 		iothread_post(ctrl->loops[i].thread, &freeze->parts[i].call);
@@ -223,6 +225,7 @@ void nvme_freeze_end(struct nvme_freeze *freeze)
 		iothread_call(ctrl->loops[i].thread, part_end,
 			      &freeze->parts[i]);
 	freeze->active = false;
+	freeze->hurried = false;
 }
 
 /* ---- one request alone ----------------------------------------------------- */

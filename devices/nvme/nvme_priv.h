@@ -707,6 +707,7 @@ struct nvme_freeze_part {
  * @ctrl: the controller
  * @active: between nvme_freeze_start() and nvme_freeze_end()
  * @cancel: cancel what is in flight instead of waiting for it
+ * @hurried: nvme_freeze_hurry() was called; main loop
  * @waiting: loops that are not silent yet
  * @parts: one for each loop
  *
@@ -716,6 +717,7 @@ struct nvme_freeze {
 	struct nvme_ctrl *ctrl;
 	bool active;
 	bool cancel;
+	bool hurried;
 	_Atomic u32 waiting;
 	struct nvme_freeze_part parts[NVME_LOOPS_MAX];
 };

@@ -305,6 +305,52 @@ TEST_F(fault, failed_format_leaves_a_namespace)
 	}
 }
 
+/* A pause does not wait for ever: the format begins again at resume. */
+TEST_F(fault, format_begins_again_after_a_pause)
+{
+	const struct device_ops *ops = self->t.dev->class->ops;
+	struct error err = ERROR_INIT;
+	struct nvme_cqe cqe;
+
+	block_fault_plan(self->fault[0], HANG(BLOCK_WRITE_ZEROES));
+	submit_admin(&self->t, NVME_ADM_FORMAT_NVM, 1, 1);
+	wait_hanging(&self->t, self->fault[0], 1);
+	ASSERT_EQ(0, ops->quiesce(self->t.dev, &err))
+		TH_LOG("%s", err.text);
+	EXPECT_EQ(0, block_fault_hanging(self->fault[0]));
+	EXPECT_EQ(0, test_ctrl(&self->t)->admin.inflight);
+	EXPECT_FALSE(nvme_driver_reap(self->admin, &cqe));
+	block_fault_plan(self->fault[0], COUNT(BLOCK_WRITE_ZEROES));
+	ops->resume(self->t.dev);
+	ASSERT_TRUE(nvme_driver_wait(self->drv, self->admin, &cqe));
+	EXPECT_EQ(0, nvme_driver_status(&cqe));
+	EXPECT_EQ(1, block_fault_seen(self->fault[0]));
+	EXPECT_EQ(12, test_ctrl(&self->t)->ns[0]->lba_shift);
+	EXPECT_FALSE(atomic_load(&test_ctrl(&self->t)->ns[0]->formatting));
+}
+
+TEST_F(fault, pause_ends_a_format_that_is_being_aborted)
+{
+	const struct device_ops *ops = self->t.dev->class->ops;
+	struct error err = ERROR_INIT;
+	struct nvme_cqe cqe;
+	u16 cid;
+
+	block_fault_plan(self->fault[0], HANG(BLOCK_WRITE_ZEROES));
+	cid = submit_admin(&self->t, NVME_ADM_FORMAT_NVM, 1, 1);
+	wait_hanging(&self->t, self->fault[0], 1);
+	submit_admin(&self->t, NVME_ADM_ABORT, 0, (u32)cid << 16);
+	EXPECT_TRUE(nvme_driver_quiet(self->drv, self->admin, 20));
+	ASSERT_EQ(0, ops->quiesce(self->t.dev, &err))
+		TH_LOG("%s", err.text);
+	ops->resume(self->t.dev);
+	ASSERT_TRUE(nvme_driver_wait(self->drv, self->admin, &cqe));
+	EXPECT_EQ(cid, le16_to_cpu(cqe.cid));
+	EXPECT_EQ(SC(ABORTED), nvme_driver_status(&cqe));
+	ASSERT_TRUE(nvme_driver_wait(self->drv, self->admin, &cqe));
+	EXPECT_EQ(0, le32_to_cpu(cqe.dw0));
+}
+
 TEST_F(fault, reset_while_format_waits)
 {
 	block_fault_plan(self->fault[0], HANG(BLOCK_READ));

@@ -1,0 +1,402 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/**
+ * DOC: NVMe: pausing, saving and loading, in the states that are hard
+ *
+ * A saved state is loaded into a second machine with the same disk image and a
+ * copy of the memory, and the driver goes on there as if nothing had been.
+ */
+#include "tests/device/test_nvme.h"
+
+#include "devices/nvme/nvme_state.h"
+#include "tests/lib/block_fault.h"
+
+#define ENTRIES	16
+
+FIXTURE(state)
+{
+	struct test_nvme t;
+	struct nvme_driver *drv;
+	struct block_fault *fault;
+	struct vm *second;
+	struct error err;
+};
+
+FIXTURE_SETUP(state)
+{
+	memset(&self->err, 0, sizeof(self->err));
+	self->second = NULL;
+	test_nvme_create(&self->t, 2, TEST_DISK, ",queues=4");
+	self->drv = &self->t.drv;
+	self->fault = block_fault_attach(test_ctrl(&self->t)->ns[0]->blk);
+	nvme_driver_enable(self->drv, TEST_ADMIN);
+	nvme_driver_create_pair(self->drv, 1, ENTRIES, 1);
+}
+
+FIXTURE_TEARDOWN(state)
+{
+	if (self->second)
+		testvm_destroy(self->second);
+	if (self->fault) {
+		block_fault_release(self->fault);
+		block_fault_detach(self->fault);
+	}
+	test_nvme_destroy(&self->t);
+}
+
+static int quiesce(struct device *dev, struct error *err)
+{
+	return dev->class->ops->quiesce(dev, err);
+}
+
+static void resume(struct device *dev)
+{
+	dev->class->ops->resume(dev);
+}
+
+static u16 submit_read(struct nvme_driver *drv, u16 qid, u64 lba, u64 buf)
+{
+	struct nvme_sqe cmd = nvme_driver_cmd(NVME_IO_READ, 1);
+	u16 cid;
+
+	nvme_driver_set_rw(&cmd, lba, 1);
+	cmd.prp.prp1 = cpu_to_le64(buf);
+	cid = nvme_driver_queue(&drv->pair[qid], &cmd);
+	nvme_driver_ring(drv, &drv->pair[qid]);
+	return cid;
+}
+
+static void hang(struct block_fault *fault, u64 first, u64 count)
+{
+	struct block_fault_plan plan = {
+		.action = BLOCK_FAULT_HANG,
+		.first = first,
+		.count = count,
+	};
+
+	block_fault_plan(fault, &plan);
+}
+
+/* The second machine; the first one's disks must not be locked by two. */
+static struct device *move(FIXTURE_DATA(state) *self, const void *state)
+{
+	struct nvme_driver *drv = self->drv;
+	u64 bytes = self->t.vm->config.memory_bytes;
+	char path[256], path2[256], text[600];
+	struct device *dev;
+	u32 q;
+
+	snprintf(text, sizeof(text), "%s,queues=4,ns=%s",
+		 test_nvme_image(&self->t, 1, path, sizeof(path)),
+		 test_nvme_image(&self->t, 2, path2, sizeof(path2)));
+	self->second = testvm_create(bytes);
+	memcpy(testvm_ram(self->second, MIB, bytes - MIB),
+	       testvm_ram(self->t.vm, MIB, bytes - MIB), bytes - MIB);
+	block_fault_release(self->fault);
+	block_fault_detach(self->fault);
+	self->fault = NULL;
+	block_unlock(test_ctrl(&self->t)->ns[0]->blk);
+	block_unlock(test_ctrl(&self->t)->ns[1]->blk);
+	dev = testvm_add_pci(self->second, "nvme", 0, TEST_SLOT, text);
+	if (testvm_load(dev, state, &self->err))
+		return NULL;
+	/* The driver's pointers are into the other memory now. */
+	drv->vm = self->second;
+	for (q = 0; q < NVME_DRIVER_QUEUES; q++) {
+		struct nvme_pair *pair = &drv->pair[q];
+
+		if (!pair->entries)
+			continue;
+		pair->sq = nvme_driver_ptr(drv, pair->sq_gpa);
+		pair->cq = nvme_driver_ptr(drv, pair->cq_gpa);
+		pair->lists = nvme_driver_ptr(drv, pair->lists_gpa);
+	}
+	return dev;
+}
+
+static struct nvme_ctrl *ctrl_of(struct device *dev)
+{
+	return container_of(dev, struct nvme_ctrl, pci.dev);
+}
+
+/* ---- pausing -------------------------------------------------------------------- */
+
+TEST_F(state, a_pause_lets_commands_end_and_fetches_no_more)
+{
+	struct nvme_cqe cqe;
+	u32 i;
+
+	for (i = 0; i < 10; i++)
+		submit_read(self->drv, 1, i, self->t.buf);
+	ASSERT_EQ(0, quiesce(self->t.dev, &self->err));
+	EXPECT_EQ(0, test_ctrl(&self->t)->loops[0].inflight);
+	submit_read(self->drv, 1, 0, self->t.buf);
+	for (i = 0; nvme_driver_reap(&self->drv->pair[1], &cqe); i++)
+		EXPECT_EQ(0, nvme_driver_status(&cqe));
+	EXPECT_GE(10, i);
+	EXPECT_TRUE(nvme_driver_quiet(self->drv, &self->drv->pair[1], 20));
+	nvme_driver_ack(self->drv, &self->drv->pair[1]);
+	/* Every doorbell is looked at again. */
+	resume(self->t.dev);
+	for (; i < 11; i++) {
+		ASSERT_TRUE(nvme_driver_wait(self->drv, &self->drv->pair[1],
+					     &cqe));
+		EXPECT_EQ(0, nvme_driver_status(&cqe));
+	}
+}
+
+TEST_F(state, a_pause_does_not_wait_for_ever)
+{
+	struct nvme_cqe cqe;
+
+	hang(self->fault, 1, 1);
+	submit_read(self->drv, 1, 0, self->t.buf);
+	while (!block_fault_hanging(self->fault))
+		testvm_poll(self->t.vm);
+	/* It is cancelled, kept, and issued again: nobody sees a thing. */
+	ASSERT_EQ(0, quiesce(self->t.dev, &self->err));
+	EXPECT_EQ(0, block_fault_hanging(self->fault));
+	EXPECT_FALSE(nvme_driver_reap(&self->drv->pair[1], &cqe));
+	resume(self->t.dev);
+	ASSERT_TRUE(nvme_driver_wait(self->drv, &self->drv->pair[1], &cqe));
+	EXPECT_EQ(0, nvme_driver_status(&cqe));
+	EXPECT_TRUE(nvme_driver_quiet(self->drv, &self->drv->pair[1], 20));
+}
+
+TEST_F(state, many_pauses_lose_nothing)
+{
+	struct test_random rnd;
+	struct nvme_cqe cqe;
+	u32 i, sent = 0, got = 0;
+
+	test_random_init(&rnd);
+	for (i = 0; i < 200; i++) {
+		u32 nr = (u32)test_random_below(&rnd, ENTRIES - 1 -
+						(sent - got));
+
+		for (; nr; nr--, sent++)
+			submit_read(self->drv, 1, sent % 100, self->t.buf);
+		ASSERT_EQ(0, quiesce(self->t.dev, &self->err));
+		resume(self->t.dev);
+		while (nvme_driver_reap(&self->drv->pair[1], &cqe)) {
+			ASSERT_EQ(0, nvme_driver_status(&cqe));
+			nvme_driver_ack(self->drv, &self->drv->pair[1]);
+			got++;
+		}
+	}
+	for (; got < sent; got++)
+		ASSERT_TRUE(nvme_driver_wait(self->drv, &self->drv->pair[1],
+					     &cqe));
+	EXPECT_TRUE(nvme_driver_quiet(self->drv, &self->drv->pair[1], 20));
+}
+
+/* ---- moving ---------------------------------------------------------------------- */
+
+TEST_F(state, an_idle_controller_moves)
+{
+	struct nvme_state *state;
+	struct device *dev;
+	u8 *p;
+
+	memset(self->t.ptr, 0x42, 512);
+	ASSERT_EQ(0, nvme_driver_rw(self->drv, 1, NVME_IO_WRITE, 1, 7, 1,
+				    self->t.buf));
+	ASSERT_EQ(0, nvme_driver_set_feature(self->drv, NVME_FID_COALESCING,
+					     0x0102));
+	ASSERT_EQ(0, quiesce(self->t.dev, &self->err));
+	state = testvm_save(self->t.dev);
+	dev = move(self, state);
+	ASSERT_TRUE(dev) TH_LOG("%s", self->err.text);
+	resume(dev);
+	p = nvme_driver_ptr(self->drv, self->t.buf);
+	memset(p, 0, 512);
+	EXPECT_EQ(0, nvme_driver_rw(self->drv, 1, NVME_IO_READ, 1, 7, 1,
+				    self->t.buf));
+	EXPECT_TRUE(test_all(p, 0x42, 512));
+	EXPECT_EQ(0, nvme_driver_get_feature(self->drv, NVME_FID_COALESCING,
+					     0, 0));
+	EXPECT_EQ(0x0102, le32_to_cpu(self->drv->cqe.dw0));
+	EXPECT_EQ(0x0102, ctrl_of(dev)->feat.coalescing);
+	free(state);
+}
+
+/* Saved, loaded, saved: the same, but for what is time. */
+TEST_F(state, a_saved_state_is_what_was_loaded)
+{
+	struct nvme_state *a, *b;
+	struct device *dev;
+
+	submit_read(self->drv, 1, 0, self->t.buf);
+	ASSERT_EQ(0, quiesce(self->t.dev, &self->err));
+	a = testvm_save(self->t.dev);
+	dev = move(self, a);
+	ASSERT_TRUE(dev) TH_LOG("%s", self->err.text);
+	b = testvm_save(dev);
+	b->timestamp_ms = a->timestamp_ms;
+	b->smart.power_on_ns = a->smart.power_on_ns;
+	EXPECT_EQ(0, memcmp(a, b, sizeof(*a)));
+	free(a);
+	free(b);
+}
+
+TEST_F(state, a_command_that_hangs_moves)
+{
+	struct nvme_state *state;
+	struct nvme_cqe cqe;
+	struct device *dev;
+	u16 cid;
+	u8 *p;
+
+	memset(self->t.ptr, 0x43, 512);
+	ASSERT_EQ(0, nvme_driver_rw(self->drv, 1, NVME_IO_WRITE, 1, 9, 1,
+				    self->t.buf));
+	memset(self->t.ptr, 0, 512);
+	hang(self->fault, 1, 1);
+	cid = submit_read(self->drv, 1, 9, self->t.buf);
+	while (!block_fault_hanging(self->fault))
+		testvm_poll(self->t.vm);
+	ASSERT_EQ(0, quiesce(self->t.dev, &self->err));
+	state = testvm_save(self->t.dev);
+	ASSERT_EQ(1, state->replays_nr);
+	dev = move(self, state);
+	ASSERT_TRUE(dev) TH_LOG("%s", self->err.text);
+	resume(dev);
+	ASSERT_TRUE(nvme_driver_wait(self->drv, &self->drv->pair[1], &cqe));
+	EXPECT_EQ(cid, le16_to_cpu(cqe.cid));
+	EXPECT_EQ(0, nvme_driver_status(&cqe));
+	p = nvme_driver_ptr(self->drv, self->t.buf);
+	EXPECT_TRUE(test_all(p, 0x43, 512));
+	free(state);
+}
+
+TEST_F(state, event_requests_and_events_move)
+{
+	struct nvme_sqe aer = nvme_driver_cmd(NVME_ADM_AER, 0);
+	struct nvme_pair *admin = &self->drv->pair[0];
+	struct nvme_state *state;
+	struct nvme_cqe cqe;
+	struct device *dev;
+	u16 cid[3];
+	u32 i;
+
+	for (i = 0; i < 3; i++)
+		cid[i] = nvme_driver_queue(admin, &aer);
+	nvme_driver_ring(self->drv, admin);
+	EXPECT_TRUE(nvme_driver_quiet(self->drv, admin, 20));
+	ASSERT_EQ(0, quiesce(self->t.dev, &self->err));
+	state = testvm_save(self->t.dev);
+	ASSERT_EQ(3, state->aers_nr);
+	dev = move(self, state);
+	ASSERT_TRUE(dev) TH_LOG("%s", self->err.text);
+	resume(dev);
+	/* The oldest is answered first. */
+	nvme_driver_write32(self->drv, NVME_DOORBELL_SQ(3, 4), 1);
+	ASSERT_TRUE(nvme_driver_wait(self->drv, admin, &cqe));
+	EXPECT_EQ(cid[0], le16_to_cpu(cqe.cid));
+	EXPECT_EQ(0x010000, le32_to_cpu(cqe.dw0));
+	EXPECT_EQ(2, ctrl_of(dev)->aer.parked_nr);
+	free(state);
+}
+
+TEST_F(state, uncorrectable_blocks_and_attachment_move)
+{
+	struct nvme_sqe cmd = nvme_driver_cmd(NVME_IO_WRITE_UNCORR, 1);
+	struct nvme_state *state;
+	struct device *dev;
+
+	nvme_driver_set_rw(&cmd, 20, 3);
+	ASSERT_EQ(0, nvme_driver_exec(self->drv, 1, &cmd));
+	atomic_store(&test_ctrl(&self->t)->ns[1]->attached, false);
+	ASSERT_EQ(0, quiesce(self->t.dev, &self->err));
+	state = testvm_save(self->t.dev);
+	dev = move(self, state);
+	ASSERT_TRUE(dev) TH_LOG("%s", self->err.text);
+	resume(dev);
+	EXPECT_EQ(SC(READ_ERROR),
+		  nvme_driver_rw(self->drv, 1, NVME_IO_READ, 1, 22, 1,
+				 self->t.buf));
+	EXPECT_EQ(0, nvme_driver_rw(self->drv, 1, NVME_IO_READ, 1, 23, 1,
+				    self->t.buf));
+	EXPECT_EQ(SC(INVALID_FIELD),
+		  nvme_driver_rw(self->drv, 1, NVME_IO_READ, 2, 0, 1,
+				 self->t.buf));
+	free(state);
+}
+
+/* ---- hostile states ---------------------------------------------------------------- */
+
+/* Each change makes the state one that cannot be. */
+TEST_F(state, states_that_do_not_fit_are_refused)
+{
+	struct nvme_state *good, *bad = malloc(sizeof(*bad));
+	u64 end = self->t.vm->config.memory_bytes;
+	u32 n;
+
+	ASSERT_EQ(0, quiesce(self->t.dev, &self->err));
+	good = testvm_save(self->t.dev);
+	for (n = 0; n < 26; n++) {
+		struct error err = ERROR_INIT;
+
+		*bad = *good;
+		switch (n) {
+		case 0: bad->cc = 0; break;
+		case 1: bad->csts = 0; break;
+		case 2: bad->csts |= 1 << 2; break;
+		case 3: bad->asq |= 1; break;
+		case 4: bad->io_sqs = 5; break;
+		case 5: bad->cqs_nr = 1; break;
+		case 6: bad->sqs_nr = 0; break;
+		case 7: bad->cqs[1].qid = 0; break;
+		case 8: bad->cqs[1].qid = 5; break;
+		case 9: bad->cqs[1].head = ENTRIES; break;
+		case 10: bad->cqs[1].tail = ENTRIES; break;
+		case 11: bad->cqs[1].vector = 5; break;
+		case 12: bad->cqs[1].base = end; break;
+		case 13: bad->cqs[1].base += 8; break;
+		case 14: bad->sqs[1].cqid = 0; break;
+		case 15: bad->sqs[1].cqid = 4; break;
+		case 16: bad->sqs[1].tail = ENTRIES; break;
+		case 17: bad->sqs[1].base = ~0xfffULL; break;
+		case 18: bad->sqs[1].qid = 0; break;
+		case 19:
+			bad->replays_nr = 1;
+			bad->replays[0].sqid = 3;
+			break;
+		case 20:
+			bad->replays_nr = 1;
+			bad->replays[0].sqid = 1;
+			bad->replays[0].sqe[0] = NVME_IO_COPY;
+			break;
+		case 21:
+			bad->aers_nr = 1;	/* opcode 0 is none */
+			break;
+		case 22:
+			bad->dbbuf_enabled = 1;
+			bad->dbbuf_shadow = end;
+			break;
+		case 23: bad->namespaces_nr = 1; break;
+		case 24: bad->namespaces[0].lbas++; break;
+		case 25:
+			bad->namespaces[0].unc_nr = 1;
+			bad->namespaces[0].unc[0].slba = TEST_LBAS;
+			bad->namespaces[0].unc[0].nlb = 1;
+			break;
+		}
+		EXPECT_EQ(-EINVAL, testvm_load(self->t.dev, bad, &err))
+			TH_LOG("case %u", n);
+		EXPECT_NE(0, err.text[0]);
+	}
+	/* More commands to be issued again than there are free slots. */
+	*bad = *good;
+	bad->replays_nr = ENTRIES;
+	for (n = 0; n < ENTRIES; n++)
+		bad->replays[n].sqid = 1;
+	EXPECT_EQ(-EINVAL, testvm_load(self->t.dev, bad, &self->err));
+	/* All of that has changed nothing. */
+	resume(self->t.dev);
+	EXPECT_EQ(0, nvme_driver_rw(self->drv, 1, NVME_IO_READ, 1, 0, 1,
+				    self->t.buf));
+	free(good);
+	free(bad);
+}
+
+TEST_HARNESS_MAIN

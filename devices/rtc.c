@@ -329,7 +329,7 @@ static s64 next_irq(const struct rtc *r)
 	if (r->flags & enabled)
 		return -1;
 	if ((enabled & C_PERIODIC) && shift >= 0)
-		next = ((now >> shift) + 1) << shift;
+		next = ((now >> shift) + 1) * (1LL << shift);
 	if ((enabled & C_UPDATE) && !clock_stands(r) &&
 	    (second + 1) * TICKS < next)
 		next = (second + 1) * TICKS;

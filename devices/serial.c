@@ -38,7 +38,6 @@
 #include <time.h>
 
 #include "devices/platform.h"
-#include "devices/serial.h"
 #include "vmm/base/math.h"
 #include "vmm/console.h"
 #include "vmm/vm.h"
@@ -525,35 +524,6 @@ static void serial_output_ready(struct console_client *client)
 		tx_drain(p);
 	irq_update(p);
 	mutex_unlock(&p->dev.lock);
-}
-
-/**
- * serial_sysrq() - send a break and a key, Linux's "magic SysRq"
- * @dev: a device of class "serial"
- * @key: the key
- * @err: says why it failed
- *
- * They go before what the user has typed and the guest has not read.
- *
- * Context: main loop; takes the device's lock.
- * Return: 0, or -EBUSY when the guest does not read its serial port.
- */
-int serial_sysrq(struct device *dev, u8 key, struct error *err)
-{
-	struct serial *p = to_serial(dev);
-	int ret = 0;
-
-	mutex_lock(&dev->lock);
-	if (in_loopback(p) || fifo_size(p) - p->s.rx_nr < 2) {
-		ret = error_set(err, -EBUSY,
-				"the guest does not read its serial port");
-	} else {
-		rx_push(p, RX_BREAK);
-		rx_push(p, key);
-		irq_update(p);
-	}
-	mutex_unlock(&dev->lock);
-	return ret;
 }
 
 /* ---- lifecycle ---------------------------------------------------------- */

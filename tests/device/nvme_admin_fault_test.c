@@ -224,6 +224,44 @@ TEST_F(fault, format_waits_for_what_is_in_flight)
 	EXPECT_EQ(12, test_ctrl(&self->t)->ns[0]->lba_shift);
 }
 
+/* What waits to run alone has addresses of the old geometry: it goes first. */
+TEST_F(fault, format_comes_after_a_fused_pair_that_waits)
+{
+	struct nvme_sqe cmp = nvme_driver_cmd(NVME_IO_COMPARE, 1);
+	struct nvme_sqe wr = nvme_driver_cmd(NVME_IO_WRITE, 1);
+	struct nvme_ctrl *ctrl = test_ctrl(&self->t);
+	struct nvme_cqe cqe;
+	u32 i;
+
+	block_fault_plan(self->fault[1], HANG(BLOCK_READ));
+	submit_read(&self->t, 2, 2);
+	wait_hanging(&self->t, self->fault[1], 1);
+	cmp.flags = NVME_FUSE_FIRST;
+	wr.flags = NVME_FUSE_SECOND;
+	nvme_driver_set_rw(&cmp, TEST_LBAS - 1, 1);
+	nvme_driver_set_rw(&wr, TEST_LBAS - 1, 1);
+	nvme_driver_set_prps(self->drv, self->io, &cmp, self->t.buf, 512);
+	nvme_driver_queue(self->io, &cmp);
+	nvme_driver_set_prps(self->drv, self->io, &wr, self->t.buf, 512);
+	nvme_driver_queue(self->io, &wr);
+	nvme_driver_ring(self->drv, self->io);
+	while (!ctrl->excl_freeze.active)
+		testvm_poll(self->t.vm);
+	submit_admin(&self->t, NVME_ADM_FORMAT_NVM, 1, 1);
+	EXPECT_TRUE(nvme_driver_quiet(self->drv, self->admin, 20));
+	EXPECT_TRUE(nvme_driver_quiet(self->drv, self->io, 20));
+	block_fault_plan(self->fault[0], COUNT(BLOCK_WRITE));
+	block_fault_release(self->fault[1]);
+	for (i = 0; i < 2; i++) {
+		ASSERT_TRUE(nvme_driver_wait(self->drv, self->io, &cqe));
+		EXPECT_EQ(0, nvme_driver_status(&cqe));
+	}
+	ASSERT_TRUE(nvme_driver_wait(self->drv, self->admin, &cqe));
+	EXPECT_EQ(0, nvme_driver_status(&cqe));
+	EXPECT_EQ(1, block_fault_seen(self->fault[0]));
+	EXPECT_EQ(12, ctrl->ns[0]->lba_shift);
+}
+
 TEST_F(fault, format_that_waits_can_be_aborted)
 {
 	struct nvme_cqe cqe;

@@ -126,6 +126,8 @@ static int load_segment(const struct elf_file *elf, const Elf64_Phdr *p,
 		return error_set(err, -ENOEXEC,
 				 "kernel %s has a segment with more bytes in the file than in memory",
 				 elf->file->path);
+	if (!p->p_memsz)
+		return 0;
 	ret = boot_check_room(elf->file, load, p->p_paddr, p->p_memsz, err);
 	if (!ret && p->p_filesz)
 		ret = boot_file_read_guest(elf->file, p->p_offset, load,
@@ -154,7 +156,7 @@ static int load_segments(const struct elf_file *elf, struct boot_load *load,
 	for (i = 0; i < elf->ehdr.e_phnum; i++) {
 		const Elf64_Phdr *p = &elf->phdrs[i];
 
-		if (p->p_type != PT_LOAD || !p->p_memsz)
+		if (p->p_type != PT_LOAD)
 			continue;
 		ret = load_segment(elf, p, load, err);
 		if (ret)

@@ -41,6 +41,23 @@ static_assert(sizeof(struct boot_tables) == X86_PAGE_TABLES_SIZE,
 static_assert(sizeof(struct boot_params) == MEMORY_PAGE_SIZE,
 	      "boot_params is one page");
 
+/**
+ * struct boot_rng_seed - a struct setup_data with a seed
+ * @next: 0, it is the last
+ * @type: SETUP_RNG_SEED
+ * @len: bytes of @seed
+ * @seed: random bytes
+ */
+struct boot_rng_seed {
+	__le64 next;
+	__le32 type;
+	__le32 len;
+	u8 seed[RNG_SEED_SIZE];
+};
+
+static_assert(offsetof(struct boot_rng_seed, seed) ==
+	      offsetof(struct setup_data, data), "struct setup_data");
+
 /* Null, null, __BOOT_CS, __BOOT_DS, TSS: as entry.c loads them. */
 static const u64 gdt[] = {
 	0, 0, 0x00af9b000000ffff, 0x00cf93000000ffff, 0x00008b0000000067, 0,
@@ -83,10 +100,10 @@ static int put_page_tables(struct boot_load *load, struct error *err)
 
 static int put_rng_seed(struct boot_load *load, struct error *err)
 {
-	struct {
-		struct setup_data head;
-		u8 seed[RNG_SEED_SIZE];
-	} data = { .head = { .type = SETUP_RNG_SEED, .len = RNG_SEED_SIZE } };
+	struct boot_rng_seed data = {
+		.type = cpu_to_le32(SETUP_RNG_SEED),
+		.len = cpu_to_le32(RNG_SEED_SIZE),
+	};
 
 	if (getrandom(data.seed, sizeof(data.seed), 0) != sizeof(data.seed))
 		return error_set(err, -errno, "getrandom: %m");

@@ -42,17 +42,28 @@ static const struct msr_range more_msrs[] = {
 };
 
 /**
- * struct msr_buffer - what KVM_GET_MSRS and KVM_SET_MSRS take
- * @head: how many, and padding
- * @entries: the registers, right behind as KVM expects them
+ * struct msr_buffer - what KVM_GET_MSRS and KVM_SET_MSRS take: struct kvm_msrs
+ * @nmsrs: how many
+ * @pad: 0
+ * @entries: the registers
  */
 struct msr_buffer {
-	struct kvm_msrs head;
+	u32 nmsrs;
+	u32 pad;
 	struct kvm_msr_entry entries[X86_MSRS_MAX];
 };
 
-static_assert(offsetof(struct msr_buffer, entries) == sizeof(struct kvm_msrs),
-	      "KVM's entries follow the header");
+/* The same for one register. */
+struct msr_one {
+	u32 nmsrs;
+	u32 pad;
+	struct kvm_msr_entry entry;
+};
+
+static_assert(offsetof(struct msr_buffer, entries) ==
+	      offsetof(struct kvm_msrs, entries), "struct kvm_msrs");
+static_assert(offsetof(struct msr_one, entry) ==
+	      offsetof(struct kvm_msrs, entries), "struct kvm_msrs");
 
 static int compare_u32(const void *a, const void *b)
 {
@@ -136,8 +147,8 @@ static void buffer_fill(struct msr_buffer *buf, const u32 *indices, u32 nr)
 {
 	u32 i;
 
-	memset(&buf->head, 0, sizeof(buf->head));
-	buf->head.nmsrs = nr;
+	buf->nmsrs = nr;
+	buf->pad = 0;
 	for (i = 0; i < nr; i++)
 		buf->entries[i] = (struct kvm_msr_entry){ .index = indices[i] };
 }
@@ -192,10 +203,7 @@ int msr_list_probe(struct vcpu *vcpu, struct error *err)
  */
 int msr_get(struct vcpu *vcpu, u32 index, u64 *value, struct error *err)
 {
-	struct {
-		struct kvm_msrs head;
-		struct kvm_msr_entry entry;
-	} one = { .head.nmsrs = 1, .entry.index = index };
+	struct msr_one one = { .nmsrs = 1, .entry.index = index };
 
 	if (ioctl(vcpu->fd, KVM_GET_MSRS, &one) != 1)
 		return error_set(err, -EIO, "KVM does not give MSR 0x%x",
@@ -215,10 +223,9 @@ int msr_get(struct vcpu *vcpu, u32 index, u64 *value, struct error *err)
  */
 int msr_set(struct vcpu *vcpu, u32 index, u64 value, struct error *err)
 {
-	struct {
-		struct kvm_msrs head;
-		struct kvm_msr_entry entry;
-	} one = { .head.nmsrs = 1, .entry = { .index = index, .data = value } };
+	struct msr_one one = {
+		.nmsrs = 1, .entry = { .index = index, .data = value },
+	};
 
 	if (ioctl(vcpu->fd, KVM_SET_MSRS, &one) != 1)
 		return error_set(err, -EIO,
@@ -278,8 +285,8 @@ int msrs_load(struct vcpu *vcpu, const struct x86_vcpu_state *state,
 
 	if (!buf)
 		return error_set(err, -ENOMEM, "out of memory");
-	buf->head.nmsrs = state->msrs_nr;
-	for (i = 0; i < buf->head.nmsrs; i++) {
+	buf->nmsrs = state->msrs_nr;
+	for (i = 0; i < buf->nmsrs; i++) {
 		buf->entries[i].index = (u32)state->msrs[i].index;
 		buf->entries[i].data = state->msrs[i].value;
 	}

@@ -15,15 +15,15 @@ failed=0
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
 
-for fuzzer in "$dir"/tests/fuzz/*; do
-	name=${fuzzer##*/}
+for fuzzer in "$dir"/tests/fuzz/* "$dir"/tests/fuzz/*/*; do
+	name=${fuzzer#"$dir"/tests/fuzz/}
 	[ -e "tests/fuzz/$name.c" ] || continue
 	count=$((count + 1))
 	mkdir -p "$dir/corpus/$name"
 	set -- "$dir/corpus/$name"
 	[ ! -d "tests/fuzz/corpus/$name" ] || set -- "$@" "tests/fuzz/corpus/$name"
 	if "$fuzzer" -max_total_time="$seconds" -timeout=20 -rss_limit_mb=2048 \
-		-artifact_prefix="$dir/crash-$name-" -print_final_stats=1 \
+		-artifact_prefix="$dir/crash-$(echo "$name" | tr / -)-" -print_final_stats=1 \
 		"$@" >"$log" 2>&1; then
 		runs=$(sed -n 's/^stat::number_of_executed_units: *//p' "$log")
 		# One that only gets through a handful finds nothing.

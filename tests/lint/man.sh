@@ -8,11 +8,13 @@ trap 'rm -f "$tap_output"' EXIT
 
 pages=$(files 'Documentation/man/*.[1-8]')
 
-# The advice of mandoc (STYLE) counts as well.
+# The advice of mandoc (STYLE) counts as well, but that our pages are not
+# installed.
 lint()
 {
 	for page in $pages; do
-		mandoc -T lint -W style "$page"
+		mandoc -T lint -W style "$page" |
+			grep -v 'referenced manual not found: Xr lkvm'
 	done
 }
 

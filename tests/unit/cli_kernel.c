@@ -247,7 +247,8 @@ static void put_guid(u8 *at, const char *text)
 	for (i = 0; i < 16; i++, text += 2) {
 		if (*text == '-')
 			text++;
-		sscanf(text, "%2x", &v);
+		if (sscanf(text, "%2x", &v) != 1)
+			abort();
 		at[place[i]] = (u8)v;
 	}
 }

@@ -95,7 +95,8 @@ machine_trouble()
 guest_output()
 {
 	tr -d '\r' <"$machine.log" |
-		sed "1,/$machine_mark begin\$/d; /^$machine_mark end/,\$d"
+		sed -n "/$machine_mark begin\$/,\$p" |
+		sed "1d; /^$machine_mark end/,\$d"
 }
 
 # guest_code: the exit code of the command in the guest, or nothing.

@@ -278,13 +278,13 @@ void nvme_driver_ring(struct nvme_driver *drv, struct nvme_pair *pair)
  */
 bool nvme_driver_reap(struct nvme_pair *pair, struct nvme_cqe *cqe)
 {
-	const __le64 *slot = (const __le64 *)(const void *)
-			     &pair->cq[pair->head];
-	__le64 half[2];
+	const u64 *slot = (const u64 *)(const void *)&pair->cq[pair->head];
+	u64 half[2];
 
 	/* The controller stores the half with the phase tag last, as we read. */
 	half[1] = __atomic_load_n(&slot[1], __ATOMIC_ACQUIRE);
-	if ((le64_to_cpu(half[1]) >> 48 & NVME_CQE_PHASE) != pair->phase)
+	if ((le64_to_cpu((__force __le64)half[1]) >> 48 & NVME_CQE_PHASE) !=
+	    pair->phase)
 		return false;
 	half[0] = slot[0];
 	memcpy(cqe, half, sizeof(*cqe));

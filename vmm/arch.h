@@ -110,6 +110,11 @@ void arch_vcpu_destroy(struct vcpu *vcpu);
  */
 int arch_vcpu_reset(struct vcpu *vcpu, struct error *err) __must_check;
 /*
+ * A parked vCPU is about to run on after a pause: tell its clocks, so that the
+ * guest's watchdogs do not take the pause for a lock-up.
+ */
+void arch_vcpu_resume(struct vcpu *vcpu);
+/*
  * An exit that the core does not know. 0: handled, run on; negative: the
  * machine cannot go on, @err says why.
  */

@@ -446,6 +446,8 @@ static void unpark_vcpus(struct vm *vm)
 	u32 i;
 
 	for (i = 0; i < vm->cpus_nr; i++)
+		arch_vcpu_resume(&vm->vcpus[i]);
+	for (i = 0; i < vm->cpus_nr; i++)
 		vcpu_unpark(&vm->vcpus[i]);
 }
 

@@ -206,6 +206,18 @@ int arch_vcpu_reset(struct vcpu *vcpu, struct error *err)
 	return ret;
 }
 
+/**
+ * arch_vcpu_resume() - a vCPU runs on after a pause
+ * @vcpu: a parked vCPU
+ *
+ * Sets the flag in its kvmclock page that says so (KVM-API 4.70). One without
+ * kvmclock, or that has not run yet, is refused, which is no loss.
+ */
+void arch_vcpu_resume(struct vcpu *vcpu)
+{
+	ioctl(vcpu->fd, KVM_KVMCLOCK_CTRL, 0);
+}
+
 static u64 guest_rip(struct vcpu *vcpu)
 {
 	struct kvm_regs regs = { 0 };

@@ -10,8 +10,8 @@
 #include "tests/kvm/proto.h"
 #include "tests/lib/harness.h"
 
-#define LIMIT_S		90
-#define WAIT_MS		30000
+#define LIMIT_S		300
+#define WAIT_MS		100000
 #define SEED		3
 
 FIXTURE(control)

@@ -14,7 +14,7 @@
 #define SEED	99
 #define BLOCK	512
 #define BLOCKS	64
-#define WAIT_MS	20000
+#define WAIT_MS	100000
 
 FIXTURE(image)
 {
@@ -137,7 +137,7 @@ static bool spoil(const struct machine *m)
 }
 
 /* The guest itself finds what is changed behind its back. */
-TEST(guest_finds_changed_blocks)
+TEST_F_TIMEOUT(image, guest_finds_changed_blocks, 300)
 {
 	const struct machine_setup s = {
 		.params = "test=stamp span=2048 zeroes=0",

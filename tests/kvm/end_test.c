@@ -6,7 +6,8 @@
 #include "tests/kvm/proto.h"
 #include "tests/lib/harness.h"
 
-#define WAIT_MS		25000
+#define LIMIT_S		150
+#define WAIT_MS		140000
 
 FIXTURE(end)
 {
@@ -75,7 +76,7 @@ FIXTURE_TEARDOWN(end)
 	machine_destroy(&self->m);
 }
 
-TEST_F(end, has_its_code)
+TEST_F_TIMEOUT(end, has_its_code, LIMIT_S)
 {
 	const struct machine_setup s = { .params = variant->params };
 	const int want = machine_is_qemu() && variant->end_qemu ?

@@ -10,8 +10,8 @@
 #include "tests/lib/harness.h"
 #include "tests/lib/random.h"
 
-#define LIMIT_S		90
-#define WAIT_MS		80000
+#define LIMIT_S		300
+#define WAIT_MS		280000
 
 FIXTURE(guest)
 {

@@ -94,7 +94,7 @@ static int status_wait(const struct nvme_ctrl *c, uint32_t mask, uint32_t want)
 {
 	/* CAP.TO is in units of 500 ms; one more for a slow host. */
 	const uint64_t ns = ((c->cap >> 24 & 0xff) + 1) * 500000000ull;
-	const uint64_t end = now_ns() + MAX(ns, 5000000000ull);
+	const uint64_t end = now_ns() + MAX(ns, 30000000000ull);
 	uint32_t v;
 
 	do {

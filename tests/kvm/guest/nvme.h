@@ -21,7 +21,7 @@
 #define NVME_QUEUES_MAX		65	/* with the admin queue */
 #define NVME_NAMESPACES_MAX	16
 #define NVME_ADMIN_DEPTH	32
-#define NVME_TIMEOUT_MS		20000
+#define NVME_TIMEOUT_MS		40000
 #define NVME_EVENTS_MAX		8
 
 /* How completions are noticed. */

@@ -17,7 +17,7 @@
 #include "tests/kvm/guest/nvme.h"
 #include "tests/kvm/guest/platform.h"
 
-#define LINE_TIMEOUT_NS		500000000ull
+#define LINE_TIMEOUT_NS		10000000000ull
 #define LINES_MAX		64u
 
 /* Controllers that use INTx: the hook masks all, the line may be shared. */

@@ -14,7 +14,7 @@
 #include "tests/kvm/guest/nvme.h"
 #include "tests/kvm/guest/platform.h"
 
-#define IRQ_TIMEOUT_NS		2000000000ull
+#define IRQ_TIMEOUT_NS		20000000000ull
 
 /**
  * nvme_queue_init - make a queue pair empty, as before it is created

@@ -17,7 +17,7 @@
 
 #define STACK_SIZE	KIB(16)
 #define IRQ_STACK_SIZE	KIB(4)
-#define START_TIMEOUT_MS 5000
+#define START_TIMEOUT_MS 30000
 
 static uint32_t listed_ids[CPUS_MAX];
 static unsigned int listed;

@@ -136,12 +136,14 @@ static int test_kvmclock(void)
 		CHECK(now >= last, "%lu after %lu ns", now, last);
 		last = now;
 	}
+	/* An interval within an interval, whenever the guest does not run. */
 	i = now_ns();
+	last = kvm_clock_read(c);
 	delay_us(20000);
 	now = kvm_clock_read(c) - last;
 	i = now_ns() - i;
-	CHECK(now > i / 2 && now < i * 2, "%lu ns pass in %lu ns of TSC", now,
-	      i);
+	CHECK(now > 19000000 && now < i + i / 16,
+	      "%lu ns pass in 20 ms and %lu ns of TSC", now, i);
 	CHECK(!msr_write(KVM_CLOCK_WALL, (uint64_t)wall), "MSR refused");
 	/* version, seconds, nanoseconds: the time at which the clock was 0 */
 	apart = (int64_t)(wall[1] + kvm_clock_read(c) / 1000000000) -
@@ -162,8 +164,11 @@ static int test_rtc(void)
 	      first);
 	do
 		second = rtc_seconds();
-	while (second == first && now_ns() - start < 3000000000ull);
-	CHECK(second == first + 1, "%lu s after %lu s", second, first);
+	while (second == first && now_ns() - start < 30000000000ull);
+	/* The guest may not have run for a while. */
+	CHECK(second > first &&
+	      second - first <= (now_ns() - start) / 1000000000 + 1,
+	      "%lu s after %lu s", second, first);
 	print("guest: rtc: %lu s since 1970\n", second);
 	return 0;
 }
@@ -177,7 +182,7 @@ static int tick_check(unsigned int cpu, void *arg)
 
 	(void)arg;
 	/* Several CPUs share the counter; each sees at least its own. */
-	for (i = 0; i < 5 && now_ns() - start < 5000000000ull;) {
+	for (i = 0; i < 5 && now_ns() - start < 30000000000ull;) {
 		irq_wait(VECTOR_TICK, seen);
 		if (irq_seen(VECTOR_TICK) != seen)
 			i++;
@@ -209,7 +214,7 @@ static int deadline_check(void)
 	CHECK(!msr_write(MSR_TSC_DEADLINE, rdtsc() + clock_tsc_khz() * 10),
 	      "MSR refused");
 	while (irq_seen((unsigned int)irq) == seen &&
-	       now_ns() - start < 5000000000ull)
+	       now_ns() - start < 30000000000ull)
 		cpu_relax();
 	ns = now_ns() - start;
 	CHECK(irq_seen((unsigned int)irq) == seen + 1, "no interrupt");

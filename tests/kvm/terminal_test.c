@@ -193,23 +193,94 @@ FIXTURE_VARIANT(terminal)
 	bool stop;	/* and let it go on, first */
 };
 
-#define WAY(_name, ...)	FIXTURE_VARIANT_ADD(terminal, _name) { __VA_ARGS__ }
-#define WAY_IDLE(_name, ...)						\
-	WAY(_name, .params = "test=idle", .says = "guest: idle", __VA_ARGS__)
+FIXTURE_VARIANT_ADD(terminal, ctrl_a_x) {
+	.params = "test=idle",
+	.says = "guest: idle",
+	.keys = "\001x",
+	.end = 5,
+};
 
-WAY_IDLE(ctrl_a_x, .keys = "\001x", .end = 5);
-WAY_IDLE(keys_before_it, .keys = "x\001a\001\001ab\003\032\034\001x", .end = 5);
-WAY_IDLE(stopped_meanwhile, .keys = "\001x", .end = 5, .stop = true);
-WAY(guest_ends, .params = "test=hello", .says = "guest: pass hello", .end = 80);
-WAY(guest_powers_off, .params = "test=poweroff", .says = "guest: start", .end = 0);
-WAY(guest_faults, .params = "test=triple-fault", .says = "guest: start", .end = 4);
-WAY_IDLE(sigterm, .sig = SIGTERM, .end = 128 + SIGTERM);
-WAY_IDLE(sigint, .sig = SIGINT, .end = 128 + SIGINT);
-WAY_IDLE(sighup, .sig = SIGHUP, .end = 128 + SIGHUP);
-WAY_IDLE(sigquit, .sig = SIGQUIT, .end = 128 + SIGQUIT);
-WAY_IDLE(sigsegv, .sig = SIGSEGV, .end = 1000 + SIGSEGV);
-WAY_IDLE(sigabrt, .sig = SIGABRT, .end = 1000 + SIGABRT);
-WAY_IDLE(sigbus, .sig = SIGBUS, .end = 1000 + SIGBUS);
+FIXTURE_VARIANT_ADD(terminal, keys_before_it) {
+	.params = "test=idle",
+	.says = "guest: idle",
+	.keys = "x\001a\001\001ab\003\032\034\001x",
+	.end = 5,
+};
+
+FIXTURE_VARIANT_ADD(terminal, stopped_meanwhile) {
+	.params = "test=idle",
+	.says = "guest: idle",
+	.keys = "\001x",
+	.end = 5,
+	.stop = true,
+};
+
+FIXTURE_VARIANT_ADD(terminal, guest_ends) {
+	.params = "test=hello",
+	.says = "guest: pass hello",
+	.end = 80,
+};
+
+FIXTURE_VARIANT_ADD(terminal, guest_powers_off) {
+	.params = "test=poweroff",
+	.says = "guest: start",
+	.end = 0,
+};
+
+FIXTURE_VARIANT_ADD(terminal, guest_faults) {
+	.params = "test=triple-fault",
+	.says = "guest: start",
+	.end = 4,
+};
+
+FIXTURE_VARIANT_ADD(terminal, sigterm) {
+	.params = "test=idle",
+	.says = "guest: idle",
+	.sig = SIGTERM,
+	.end = 128 + SIGTERM,
+};
+
+FIXTURE_VARIANT_ADD(terminal, sigint) {
+	.params = "test=idle",
+	.says = "guest: idle",
+	.sig = SIGINT,
+	.end = 128 + SIGINT,
+};
+
+FIXTURE_VARIANT_ADD(terminal, sighup) {
+	.params = "test=idle",
+	.says = "guest: idle",
+	.sig = SIGHUP,
+	.end = 128 + SIGHUP,
+};
+
+FIXTURE_VARIANT_ADD(terminal, sigquit) {
+	.params = "test=idle",
+	.says = "guest: idle",
+	.sig = SIGQUIT,
+	.end = 128 + SIGQUIT,
+};
+
+FIXTURE_VARIANT_ADD(terminal, sigsegv) {
+	.params = "test=idle",
+	.says = "guest: idle",
+	.sig = SIGSEGV,
+	.end = 1000 + SIGSEGV,
+};
+
+FIXTURE_VARIANT_ADD(terminal, sigabrt) {
+	.params = "test=idle",
+	.says = "guest: idle",
+	.sig = SIGABRT,
+	.end = 1000 + SIGABRT,
+};
+
+FIXTURE_VARIANT_ADD(terminal, sigbus) {
+	.params = "test=idle",
+	.says = "guest: idle",
+	.sig = SIGBUS,
+	.end = 1000 + SIGBUS,
+};
 
 FIXTURE_SETUP(terminal)
 {

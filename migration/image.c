@@ -103,7 +103,7 @@ void image_head_fill(const struct image *image, struct image_head *head,
 	u32 i;
 
 	memset(head, 0, sizeof(*head));
-	head->ehdr = (Elf64_Ehdr){
+	head->ehdr = (Elf64_Ehdr) {
 		.e_ident = { ELFMAG0, ELFMAG1, ELFMAG2, ELFMAG3, ELFCLASS64,
 			     ELFDATA2LSB, EV_CURRENT, ELFOSABI_NONE },
 		.e_type = ET_CORE,
@@ -114,7 +114,7 @@ void image_head_fill(const struct image *image, struct image_head *head,
 		.e_phentsize = sizeof(Elf64_Phdr),
 		.e_phnum = (u16)(image->blocks_nr + 1),
 	};
-	head->phdr[0] = (Elf64_Phdr){
+	head->phdr[0] = (Elf64_Phdr) {
 		.p_type = PT_NOTE,
 		.p_offset = image->tail_pos,
 		.p_filesz = tail_len,
@@ -123,7 +123,7 @@ void image_head_fill(const struct image *image, struct image_head *head,
 	for (i = 0; i < image->blocks_nr; i++) {
 		const struct image_block *b = &image->blocks[i];
 
-		head->phdr[i + 1] = (Elf64_Phdr){
+		head->phdr[i + 1] = (Elf64_Phdr) {
 			.p_type = PT_LOAD,
 			.p_flags = PF_R | PF_W | PF_X,
 			.p_offset = b->pos,

@@ -194,7 +194,8 @@ TEST_F(dbbuf, queues_created_later_have_them_too)
 					      3));
 	ASSERT_EQ(0, nvme_driver_delete_queue(self->drv, NVME_ADM_DELETE_CQ,
 					      3));
-	self->shadow[6] = self->shadow[7] = cpu_to_le32(0);
+	self->shadow[6] = cpu_to_le32(0);
+	self->shadow[7] = cpu_to_le32(0);
 	nvme_driver_create_pair(self->drv, 3, ENTRIES, 1);
 	submit(self, 3, 7);
 	EXPECT_TRUE(consume(self, 3, 7));

@@ -93,7 +93,8 @@ TEST_F(queue, rings_of_every_size_wrap)
 		u16 first, sent = 0, expected;
 
 		nvme_driver_create_pair(self->drv, 1, sizes[i], 1);
-		expected = first = pair->cid;
+		first = pair->cid;
+		expected = first;
 		for (got = 0; got < 3 * sizes[i]; ) {
 			u32 batch = min_of(sizes[i] - 1, 100U);
 

@@ -126,7 +126,7 @@ static void shadow_begin(struct nvme_ctrl *ctrl, struct nvme_shadow *shadow,
 			 struct nvme_doorbell *db, u64 offset)
 {
 	memset(shadow, 0, sizeof(*shadow));
-	shadow->bad = NVME_SHADOW_NONE;
+	shadow->bad = NVME_SHADOW_GOOD;
 	shadow->index = NVME_SHADOW_NONE;
 	if (!ctrl->dbbuf.enabled || offset >= 1ULL << ctrl->page_shift)
 		return;
@@ -221,7 +221,7 @@ u32 nvme_shadow_read(struct nvme_shadow *shadow, struct nvme_ctrl *ctrl,
 		nvme_shadow_reject(shadow, ctrl, value);
 		return last;
 	}
-	shadow->bad = NVME_SHADOW_NONE;
+	shadow->bad = NVME_SHADOW_GOOD;
 	/* Before the guest comes round to the index again. */
 	if (shadow->index >= entries ||
 	    (value >= shadow->index ? value - shadow->index :

@@ -293,17 +293,18 @@ struct nvme_doorbell {
  * @event: written by us
  * @event_addr: where @event is, to mark it dirty
  * @index: what @event holds; NVME_SHADOW_NONE while that is not known
- * @bad: the last bad value, which was reported; NVME_SHADOW_NONE for none
+ * @bad: the last bad value, which was reported; no 32-bit value for none
  */
 struct nvme_shadow {
 	const _Atomic u32 *value;
 	_Atomic u32 *event;
 	gpa_t event_addr;
 	u32 index;
-	u32 bad;
+	u64 bad;
 };
 
-#define NVME_SHADOW_NONE	UINT32_MAX
+#define NVME_SHADOW_NONE	UINT32_MAX	/* no queue's index */
+#define NVME_SHADOW_GOOD	UINT64_MAX	/* no guest's value */
 
 /**
  * struct nvme_cq - a completion queue

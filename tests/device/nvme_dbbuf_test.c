@@ -67,7 +67,7 @@ FIXTURE_TEARDOWN(dbbuf)
 #define ENTRIES	33
 
 /* As a host has to do it. */
-static void ring(FIXTURE_DATA(dbbuf) *self, u32 index, u16 new, u64 doorbell)
+static void ring(struct _test_data_dbbuf *self, u32 index, u16 new, u64 doorbell)
 {
 	u16 old = (u16)le32_to_cpu(__atomic_load_n(&self->shadow[index],
 						   __ATOMIC_RELAXED));
@@ -84,7 +84,7 @@ static void ring(FIXTURE_DATA(dbbuf) *self, u32 index, u16 new, u64 doorbell)
 	testvm_mmio_write(self->t.vm, doorbell, new, 4);
 }
 
-static void submit(FIXTURE_DATA(dbbuf) *self, u16 qid, u32 nr)
+static void submit(struct _test_data_dbbuf *self, u16 qid, u32 nr)
 {
 	struct nvme_pair *pair = &self->drv->pair[qid];
 	struct nvme_sqe cmd = nvme_driver_cmd(NVME_IO_READ, 1);
@@ -98,10 +98,10 @@ static void submit(FIXTURE_DATA(dbbuf) *self, u16 qid, u32 nr)
 }
 
 /* Waits for and consumes @nr completions. */
-static bool consume(FIXTURE_DATA(dbbuf) *self, u16 qid, u32 nr)
+static bool consume(struct _test_data_dbbuf *self, u16 qid, u32 nr)
 {
 	struct nvme_pair *pair = &self->drv->pair[qid];
-	u64 end = nvme_now_ns() + 10000000000ULL;
+	u64 end = nvme_now_ns() + 20000000000ULL;
 	struct nvme_cqe cqe;
 
 	while (nr) {
@@ -138,7 +138,7 @@ TEST_F(dbbuf, no_command_is_forgotten)
 	ASSERT_EQ(0, dbbuf_config(self->drv, self->shadow_gpa,
 				  self->event_gpa));
 	test_random_init(&rnd);
-	for (i = 0; i < 5000; i++) {
+	for (i = 0; i < 1500; i++) {
 		u16 qid = (u16)(1 + test_random_below(&rnd, 2));
 		u32 nr = 1 + (u32)test_random_below(&rnd, ENTRIES - 2);
 
@@ -171,7 +171,7 @@ TEST_F(dbbuf, a_full_completion_queue_is_waited_for)
 				  self->event_gpa));
 	nvme_driver_set_rw(&cmd, 0, 1);
 	cmd.prp.prp1 = cpu_to_le64(self->buf);
-	for (round = 0; round < 200; round++) {
+	for (round = 0; round < 40; round++) {
 		for (i = 0; i < ENTRIES - 1; i++)
 			nvme_driver_queue(pair, &cmd);
 		ring(self, 4, (u16)pair->tail, pair->sq_doorbell);
@@ -250,26 +250,16 @@ TEST_F(dbbuf, hostile_values)
 		struct nvme_sqe aer = nvme_driver_cmd(NVME_ADM_AER, 0);
 		struct nvme_cqe cqe;
 
-		/* Of a tail, or of a head. */
-		__atomic_store_n(&self->shadow[2 + (i & 1)],
-				 cpu_to_le32(bad[i]), __ATOMIC_SEQ_CST);
-		testvm_mmio_write(self->t.vm, i & 1 ? pair->cq_doorbell :
-				  pair->sq_doorbell, 1, 4);
-		if (i & 1) {
-			/* Heads are looked at when room is needed. */
-			struct nvme_cq *cq = test_ctrl(&self->t)->cqs[1];
-
-			EXPECT_EQ(cq->head, cq->head);
-		}
+		__atomic_store_n(&self->shadow[3], cpu_to_le32(bad[i]),
+				 __ATOMIC_SEQ_CST);
+		__atomic_store_n(&self->shadow[2], cpu_to_le32(bad[i]),
+				 __ATOMIC_SEQ_CST);
+		testvm_mmio_write(self->t.vm, pair->sq_doorbell, 1, 4);
 		nvme_driver_queue(&drv->pair[0], &aer);
 		nvme_driver_ring(drv, &drv->pair[0]);
-		if (!(i & 1)) {
-			ASSERT_TRUE(nvme_driver_wait(drv, &drv->pair[0],
-						     &cqe));
-			EXPECT_EQ(0x010100, le32_to_cpu(cqe.dw0));
-			nvme_driver_get_log(drv, NVME_LID_ERROR, 0, 64,
-					    self->buf);
-		}
+		ASSERT_TRUE(nvme_driver_wait(drv, &drv->pair[0], &cqe));
+		EXPECT_EQ(0x010100, le32_to_cpu(cqe.dw0));
+		nvme_driver_get_log(drv, NVME_LID_ERROR, 0, 64, self->buf);
 		__atomic_store_n(&self->shadow[2], cpu_to_le32(pair->tail),
 				 __ATOMIC_SEQ_CST);
 		__atomic_store_n(&self->shadow[3], cpu_to_le32(pair->head),
@@ -320,7 +310,7 @@ TEST_F(dbbuf, the_pin_follows_shadow_heads)
 				  self->event_gpa));
 	for (i = 0; i < 100; i++) {
 		submit(self, 1, 3);
-		end = nvme_now_ns() + 5000000000ULL;
+		end = nvme_now_ns() + 20000000000ULL;
 		while (!irq_gsi_level(&self->t.vm->irq, gsi) &&
 		       nvme_now_ns() < end)
 			testvm_poll(self->t.vm);

@@ -72,7 +72,7 @@ static void hang(struct block_fault *fault, u32 kinds, u64 first, u64 count)
 /* The threads of the controller have come as far as @nr hanging requests. */
 static bool wait_hanging(struct test_nvme *t, struct block_fault *fault, u32 nr)
 {
-	u64 end = nvme_now_ns() + 10000000000ULL;
+	u64 end = nvme_now_ns() + 20000000000ULL;
 
 	while (block_fault_hanging(fault) != nr && nvme_now_ns() < end)
 		testvm_poll(t->vm);
@@ -90,11 +90,10 @@ TEST_F(queue, rings_of_every_size_wrap)
 		struct nvme_pair *pair = &self->drv->pair[1];
 		struct nvme_sqe cmd = read_cmd(0, self->buf);
 		struct nvme_cqe cqe;
-		u16 first, sent = 0, expected;
+		u16 first, sent = 0;
 
 		nvme_driver_create_pair(self->drv, 1, sizes[i], 1);
 		first = pair->cid;
-		expected = first;
 		for (got = 0; got < 3 * sizes[i]; ) {
 			u32 batch = min_of(sizes[i] - 1, 100U);
 
@@ -106,7 +105,6 @@ TEST_F(queue, rings_of_every_size_wrap)
 							     &cqe));
 				ASSERT_EQ(0, nvme_driver_status(&cqe));
 				ASSERT_EQ(1, le16_to_cpu(cqe.sqid));
-				expected += le16_to_cpu(cqe.cid);
 			}
 			nvme_driver_ack(self->drv, pair);
 		}
@@ -132,7 +130,7 @@ static void create_sq_on_cq1(struct nvme_driver *drv, u16 qid, u32 entries)
 static bool wait_without_ack(struct nvme_driver *drv, struct nvme_pair *pair,
 			     struct nvme_cqe *cqe)
 {
-	u64 end = nvme_now_ns() + 10000000000ULL;
+	u64 end = nvme_now_ns() + 20000000000ULL;
 
 	while (!nvme_driver_reap(pair, cqe)) {
 		if (nvme_now_ns() > end)
@@ -432,13 +430,12 @@ TEST_F(queue, reset_with_commands_in_flight)
 TEST_F(queue, enabled_again_before_it_is_disabled)
 {
 	struct nvme_driver *drv = self->drv;
-	u64 start;
-
 	nvme_driver_create_pair(drv, 1, 64, 1);
 	submit_hanging(&self->t, self->fault, drv, self->buf, 5);
-	start = nvme_now_ns();
 	nvme_driver_write32(drv, NVME_REG_CC, 0);
-	EXPECT_GT(100000000, nvme_now_ns() - start);
+	/* It ends on the main loop, which is us. */
+	EXPECT_TRUE(test_ctrl(&self->t)->resetting);
+	EXPECT_EQ(NVME_CSTS_RDY, nvme_driver_read32(drv, NVME_REG_CSTS));
 	/* Both happen, in order. */
 	nvme_driver_set_admin_queue(drv, TEST_ADMIN);
 	nvme_driver_write32(drv, NVME_REG_CC, NVME_CC_EN |
@@ -451,6 +448,16 @@ TEST_F(queue, enabled_again_before_it_is_disabled)
 	EXPECT_EQ(0, nvme_driver_identify(drv, NVME_CNS_CTRL, 0, self->buf));
 }
 
+static u16 delete_pair(struct nvme_driver *drv, u16 qid)
+{
+	u16 status;
+
+	status = nvme_driver_delete_queue(drv, NVME_ADM_DELETE_SQ, qid);
+	if (status)
+		return status;
+	return nvme_driver_delete_queue(drv, NVME_ADM_DELETE_CQ, qid);
+}
+
 /* Random work on all queues, with resets and deletions in between. */
 TEST_F(queue, storm)
 {
@@ -460,7 +467,7 @@ TEST_F(queue, storm)
 	struct nvme_cqe cqe;
 
 	test_random_init(&rnd);
-	for (round = 0; round < 200; round++) {
+	for (round = 0; round < 60; round++) {
 		for (q = 1; q <= 4; q++)
 			nvme_driver_create_pair(drv, (u16)q, 33, q);
 		for (i = 0; i < 200; i++) {
@@ -486,11 +493,7 @@ TEST_F(queue, storm)
 		}
 		if (test_random_below(&rnd, 2)) {
 			for (q = 1; q <= 4; q++)
-				ASSERT_EQ(0, nvme_driver_delete_queue(drv,
-						NVME_ADM_DELETE_SQ, (u16)q));
-			for (q = 1; q <= 4; q++)
-				ASSERT_EQ(0, nvme_driver_delete_queue(drv,
-						NVME_ADM_DELETE_CQ, (u16)q));
+				ASSERT_EQ(0, delete_pair(drv, (u16)q));
 			continue;
 		}
 		drv->arena_next = self->buf + TEST_BUF;

@@ -77,7 +77,7 @@ static void hang(struct block_fault *fault, u64 first, u64 count)
 }
 
 /* The second machine; the first one's disks must not be locked by two. */
-static struct device *move(FIXTURE_DATA(state) *self, const void *state)
+static struct device *move(struct _test_data_state *self, const void *state)
 {
 	struct nvme_driver *drv = self->drv;
 	u64 bytes = self->t.vm->config.memory_bytes;
@@ -324,67 +324,88 @@ TEST_F(state, uncorrectable_blocks_and_attachment_move)
 
 /* ---- hostile states ---------------------------------------------------------------- */
 
+/**
+ * struct change - one field and a value that it cannot have
+ * @offset: of the field in struct nvme_state
+ * @size: bytes of the field
+ * @value: the value
+ */
+struct change {
+	size_t offset;
+	size_t size;
+	u64 value;
+};
+
+#define CHANGE(_member, _value)						\
+	{								\
+		.offset = offsetof(struct nvme_state, _member),		\
+		.size = sizeof(((struct nvme_state *)0)->_member),	\
+		.value = _value,					\
+	}
+
+static const struct change changes[] = {
+	CHANGE(cc, 0),
+	CHANGE(csts, 0),
+	CHANGE(csts, NVME_CSTS_RDY | 1 << 2),
+	CHANGE(asq, 1),
+	CHANGE(io_sqs, 5),
+	CHANGE(cqs_nr, 1),
+	CHANGE(sqs_nr, 0),
+	CHANGE(cqs[1].qid, 0),
+	CHANGE(cqs[1].qid, 5),
+	CHANGE(cqs[1].head, ENTRIES),
+	CHANGE(cqs[1].tail, ENTRIES),
+	CHANGE(cqs[1].vector, 5),
+	CHANGE(cqs[1].base, 64 * MIB),
+	CHANGE(cqs[1].base, MIB + 8),
+	CHANGE(sqs[1].cqid, 0),
+	CHANGE(sqs[1].cqid, 4),
+	CHANGE(sqs[1].tail, ENTRIES),
+	CHANGE(sqs[1].base, ~0xfffULL),
+	CHANGE(sqs[1].qid, 0),
+	CHANGE(aers_nr, 1),
+	CHANGE(namespaces_nr, 1),
+	CHANGE(namespaces[0].lbas, TEST_LBAS + 1),
+	CHANGE(changed_ns, 4),
+};
+
 /* Each change makes the state one that cannot be. */
 TEST_F(state, states_that_do_not_fit_are_refused)
 {
 	struct nvme_state *good, *bad = malloc(sizeof(*bad));
-	u64 end = self->t.vm->config.memory_bytes;
 	u32 n;
 
 	ASSERT_EQ(0, quiesce(self->t.dev, &self->err));
 	good = testvm_save(self->t.dev);
-	for (n = 0; n < 26; n++) {
+	for (n = 0; n < ARRAY_SIZE(changes); n++) {
 		struct error err = ERROR_INIT;
 
 		*bad = *good;
-		switch (n) {
-		case 0: bad->cc = 0; break;
-		case 1: bad->csts = 0; break;
-		case 2: bad->csts |= 1 << 2; break;
-		case 3: bad->asq |= 1; break;
-		case 4: bad->io_sqs = 5; break;
-		case 5: bad->cqs_nr = 1; break;
-		case 6: bad->sqs_nr = 0; break;
-		case 7: bad->cqs[1].qid = 0; break;
-		case 8: bad->cqs[1].qid = 5; break;
-		case 9: bad->cqs[1].head = ENTRIES; break;
-		case 10: bad->cqs[1].tail = ENTRIES; break;
-		case 11: bad->cqs[1].vector = 5; break;
-		case 12: bad->cqs[1].base = end; break;
-		case 13: bad->cqs[1].base += 8; break;
-		case 14: bad->sqs[1].cqid = 0; break;
-		case 15: bad->sqs[1].cqid = 4; break;
-		case 16: bad->sqs[1].tail = ENTRIES; break;
-		case 17: bad->sqs[1].base = ~0xfffULL; break;
-		case 18: bad->sqs[1].qid = 0; break;
-		case 19:
-			bad->replays_nr = 1;
-			bad->replays[0].sqid = 3;
-			break;
-		case 20:
-			bad->replays_nr = 1;
-			bad->replays[0].sqid = 1;
-			bad->replays[0].sqe[0] = NVME_IO_COPY;
-			break;
-		case 21:
-			bad->aers_nr = 1;	/* opcode 0 is none */
-			break;
-		case 22:
-			bad->dbbuf_enabled = 1;
-			bad->dbbuf_shadow = end;
-			break;
-		case 23: bad->namespaces_nr = 1; break;
-		case 24: bad->namespaces[0].lbas++; break;
-		case 25:
-			bad->namespaces[0].unc_nr = 1;
-			bad->namespaces[0].unc[0].slba = TEST_LBAS;
-			bad->namespaces[0].unc[0].nlb = 1;
-			break;
-		}
+		memcpy((u8 *)bad + changes[n].offset, &changes[n].value,
+		       changes[n].size);
 		EXPECT_EQ(-EINVAL, testvm_load(self->t.dev, bad, &err))
-			TH_LOG("case %u", n);
+			TH_LOG("change %u", n);
 		EXPECT_NE(0, err.text[0]);
 	}
+	/* A queue that is not there, and what cannot be done twice. */
+	*bad = *good;
+	bad->replays_nr = 1;
+	bad->replays[0].sqid = 3;
+	EXPECT_EQ(-EINVAL, testvm_load(self->t.dev, bad, &self->err));
+	bad->replays[0].sqid = 1;
+	bad->replays[0].sqe[0] = NVME_IO_COPY;
+	EXPECT_EQ(-EINVAL, testvm_load(self->t.dev, bad, &self->err));
+	/* Shadow doorbells beyond memory. */
+	*bad = *good;
+	bad->dbbuf_enabled = 1;
+	bad->dbbuf_shadow = self->t.vm->config.memory_bytes;
+	EXPECT_EQ(-EINVAL, testvm_load(self->t.dev, bad, &self->err));
+	/* Blocks beyond the disk. */
+	*bad = *good;
+	bad->namespaces[0].unc_nr = 1;
+	bad->namespaces[0].unc[0].slba = TEST_LBAS;
+	bad->namespaces[0].unc[0].nlb = 1;
+	EXPECT_EQ(-EINVAL, testvm_load(self->t.dev, bad, &self->err));
 	/* More commands to be issued again than there are free slots. */
 	*bad = *good;
 	bad->replays_nr = ENTRIES;

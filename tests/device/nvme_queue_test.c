@@ -430,6 +430,7 @@ TEST_F(queue, reset_with_commands_in_flight)
 TEST_F(queue, enabled_again_before_it_is_disabled)
 {
 	struct nvme_driver *drv = self->drv;
+
 	nvme_driver_create_pair(drv, 1, 64, 1);
 	submit_hanging(&self->t, self->fault, drv, self->buf, 5);
 	nvme_driver_write32(drv, NVME_REG_CC, 0);

@@ -77,7 +77,7 @@ cflags		:= -std=gnu11 $(OPT) -fno-strict-aliasing -fno-common		\
 		   -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64				\
 		   -DLKVM_VERSION='"$(VERSION)"' -I. -I$(O)/gen $(WARN)
 ldflags		:= -pie -pthread -Wl,-z,relro,-z,now,-z,noexecstack,--gc-sections
-libs		:= -luring -lfdt -lblkid -ljson-c -lisal
+libs		:= -luring -lfdt -lblkid -ljson-c -lxxhash
 
 ifeq ($(SAN),)
 cflags		+= -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2

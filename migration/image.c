@@ -12,47 +12,39 @@
  * This file has what writing and reading share. Documentation/image-format.rst
  * describes the format.
  */
-#include <isa-l.h>
 #include <stdlib.h>
 #include <string.h>
+#include <xxhash.h>
 
 #include "migration/image_priv.h"
 #include "vmm/base/math.h"
 
 /**
- * image_crc() - CRC32C (Castagnoli) as in RFC 3720
- * @crc: that of what stands before, 0 at the beginning
- * @data: what to add
- * @len: bytes; in pieces of what the library's int length takes
+ * image_sum() - the checksum of an image's parts
+ * @data: what
+ * @len: bytes
  *
- * Return: the checksum.
+ * Return: its XXH3 hash of 64 bits, seed 0.
  */
-u32 image_crc(u32 crc, const void *data, u64 len)
+u64 image_sum(const void *data, u64 len)
 {
-	const u8 *p = data;
-
-	/* The library's function does not invert; RFC 3720 does. */
-	crc = ~crc;
-	while (len) {
-		int n = (int)min_of(len, (u64)(1U << 30));
-
-		crc = crc32_iscsi((u8 *)p, n, crc);
-		p += n;
-		len -= (u64)n;
-	}
-	return ~crc;
+	return XXH3_64bits(data, len);
 }
 
 /**
  * image_is_zero() - is it all zeros?
  * @data: what
- * @len: bytes
+ * @len: bytes, at most IMAGE_PAGE
+ *
+ * The C library compares with vectors, and stops at the first difference.
  *
  * Return: true when it is.
  */
 bool image_is_zero(const void *data, u64 len)
 {
-	return !isal_zero_detect((void *)data, len);
+	static const u8 zeros[IMAGE_PAGE];
+
+	return !memcmp(data, zeros, len);
 }
 
 /**
@@ -166,7 +158,7 @@ void image_free(struct image *image)
 	if (!image)
 		return;
 	for (i = 0; i < image->blocks_nr; i++) {
-		free(image->blocks[i].crc);
+		free(image->blocks[i].sums);
 		free(image->blocks[i].written);
 	}
 	for (i = 0; i < image->notes_nr; i++)

@@ -22,7 +22,7 @@
  * @IMAGE_NOTE_LAYOUT: names and places of the blocks, a flattened device tree
  * @IMAGE_NOTE_STATE: the state of devices and CPUs, a flattened device tree
  * @IMAGE_NOTE_DISKS: identities and generations of the disks, likewise
- * @IMAGE_NOTE_CHECKSUMS: a CRC32C for each page of each block
+ * @IMAGE_NOTE_CHECKSUMS: an XXH3 hash for each page of each block
  * @IMAGE_NOTE_COMMIT: struct image_commit; the last bytes of the image
  *
  * Documentation/image-format.rst describes them.
@@ -42,7 +42,7 @@ enum image_note_type {
  * @gpa: guest physical address, a multiple of IMAGE_PAGE
  * @size: bytes, a multiple of IMAGE_PAGE
  * @pos: position in the image, a multiple of IMAGE_ALIGN
- * @crc: CRC32C of each page, in the image's byte order (little-endian)
+ * @sums: XXH3 hash of each page, in the image's byte order (little-endian)
  * @written: one bit a page: the file has data there, so zeros need a hole
  */
 struct image_block {
@@ -50,7 +50,7 @@ struct image_block {
 	u64 gpa;
 	u64 size;
 	u64 pos;
-	__le32 *crc;
+	__le64 *sums;
 	_Atomic u64 *written;
 };
 

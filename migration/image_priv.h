@@ -29,22 +29,22 @@ static_assert(sizeof(struct image_head) <= IMAGE_PAGE, "one page");
  * @magic: IMAGE_MAGIC
  * @version: IMAGE_VERSION
  * @size: bytes of the image, this record included
- * @checksums_crc: CRC32C of the note of checksums, with its header
- * @tail_crc: CRC32C of all other notes before the one of this record
- * @head_crc: CRC32C of the ELF header and the program headers
- * @crc: CRC32C of the fields above
+ * @checksums_sum: hash of the note of checksums, with its header
+ * @tail_sum: hash of all other notes before the one of this record
+ * @head_sum: hash of the ELF header and the program headers
+ * @sum: hash of the fields above
  */
 struct image_commit {
 	__le32 magic;
 	__le32 version;
 	__le64 size;
-	__le32 checksums_crc;
-	__le32 tail_crc;
-	__le32 head_crc;
-	__le32 crc;
+	__le64 checksums_sum;
+	__le64 tail_sum;
+	__le64 head_sum;
+	__le64 sum;
 } __attribute__((packed, aligned(4)));
 
-static_assert(sizeof(struct image_commit) == 32, "layout");
+static_assert(sizeof(struct image_commit) == 48, "layout");
 
 /**
  * struct image_commit_note - the commit record with its note's header
@@ -58,9 +58,9 @@ struct image_commit_note {
 	struct image_commit commit;
 };
 
-static_assert(sizeof(struct image_commit_note) == 52, "layout");
+static_assert(sizeof(struct image_commit_note) == 68, "layout");
 
-u32 image_crc(u32 crc, const void *data, u64 len);
+u64 image_sum(const void *data, u64 len);
 bool image_is_zero(const void *data, u64 len);
 u64 image_note_size(const struct image_note *note);
 u64 image_block_pages(const struct image_block *b);

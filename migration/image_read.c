@@ -11,6 +11,7 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+#include <xxhash.h>
 
 #include "migration/image_priv.h"
 #include "vmm/base/math.h"
@@ -125,8 +126,8 @@ static int read_commit(struct image *image, struct image_commit *commit,
 	if (memcmp(&note, &expect, offsetof(struct image_commit_note,
 					    commit)) ||
 	    le32_to_cpu(commit->magic) != IMAGE_MAGIC ||
-	    le32_to_cpu(commit->crc) !=
-	    image_crc(0, commit, offsetof(struct image_commit, crc)))
+	    le64_to_cpu(commit->sum) !=
+	    image_sum(commit, offsetof(struct image_commit, sum)))
 		return bad(image, err,
 			   "no valid commit record: it was not written to its end");
 	if (le32_to_cpu(commit->version) != IMAGE_VERSION)
@@ -149,7 +150,7 @@ static u64 checksums_size(const struct image *image)
 
 	for (i = 0; i < image->blocks_nr; i++)
 		pages += image_block_pages(&image->blocks[i]);
-	return pages * sizeof(__le32);
+	return pages * sizeof(__le64);
 }
 
 static int parse_note(struct image *image, const u8 *tail, u64 *at, u64 end,
@@ -207,10 +208,10 @@ static int read_tail(struct image *image, const struct image_commit *commit,
 		return error_set(err, -ENOMEM, "%s: %llu bytes of notes: out of memory",
 				 image->ch->name, len);
 	ret = channel_pread_all(image->ch, tail, len, image->tail_pos, err);
-	if (!ret && le32_to_cpu(commit->head_crc) !=
-	    image_crc(0, head, image_head_size(image)))
+	if (!ret && le64_to_cpu(commit->head_sum) !=
+	    image_sum(head, image_head_size(image)))
 		ret = bad(image, err, "checksum error in its headers");
-	if (!ret && le32_to_cpu(commit->tail_crc) != image_crc(0, tail, len))
+	if (!ret && le64_to_cpu(commit->tail_sum) != image_sum(tail, len))
 		ret = bad(image, err, "checksum error in its notes");
 	while (!ret && at < len)
 		ret = parse_note(image, tail, &at, len, err);
@@ -259,42 +260,55 @@ int image_open(struct channel *ch, struct image **out, struct error *err)
 	return 0;
 }
 
+/* The checksums of one block, and their part in the sum over all of them. */
+static int read_block_sums(struct image *image, struct image_block *b,
+			   u64 *pos, XXH3_state_t *all, struct error *err)
+{
+	u64 len = image_block_pages(b) * sizeof(*b->sums);
+	int ret;
+
+	free(b->sums);
+	b->sums = malloc(len);
+	if (!b->sums)
+		return error_set(err, -ENOMEM, "out of memory");
+	ret = channel_pread_all(image->ch, b->sums, len, *pos, err);
+	if (ret)
+		return ret;
+	XXH3_64bits_update(all, b->sums, len);
+	*pos += len;
+	return 0;
+}
+
 /* The checksums of all pages into the blocks. */
 static int read_checksums(struct image *image, struct error *err)
 {
-	u64 pos = image->tail_pos + image->tail_len - commit_note_size -
-		  checksums_size(image);
 	u64 header = sizeof(Elf64_Nhdr) +
 		     round_up_to(sizeof(IMAGE_OWNER), IMAGE_NOTE_ALIGN);
+	u64 pos = image->tail_pos + image->tail_len - commit_note_size -
+		  checksums_size(image);
+	XXH3_state_t *all = XXH3_createState();
 	struct image_commit commit;
 	u8 note[32];
-	u32 crc, i;
 	int ret;
+	u32 i;
 
+	if (!all)
+		return error_set(err, -ENOMEM, "out of memory");
+	XXH3_64bits_reset(all);
 	ret = read_commit(image, &commit, err);
 	if (!ret)
 		ret = channel_pread_all(image->ch, note, header, pos - header,
 					err);
-	if (ret)
-		return ret;
-	crc = image_crc(0, note, header);
-	for (i = 0; i < image->blocks_nr; i++) {
-		struct image_block *b = &image->blocks[i];
-		u64 len = image_block_pages(b) * sizeof(*b->crc);
-
-		free(b->crc);
-		b->crc = malloc(len);
-		if (!b->crc)
-			return error_set(err, -ENOMEM, "out of memory");
-		ret = channel_pread_all(image->ch, b->crc, len, pos, err);
-		if (ret)
-			return ret;
-		crc = image_crc(crc, b->crc, len);
-		pos += len;
-	}
-	if (crc != le32_to_cpu(commit.checksums_crc))
-		return bad(image, err, "checksum error in its checksums");
-	return 0;
+	if (!ret)
+		XXH3_64bits_update(all, note, header);
+	for (i = 0; !ret && i < image->blocks_nr; i++)
+		ret = read_block_sums(image, &image->blocks[i], &pos, all,
+				      err);
+	if (!ret && XXH3_64bits_digest(all) !=
+	    le64_to_cpu(commit.checksums_sum))
+		ret = bad(image, err, "checksum error in its checksums");
+	XXH3_freeState(all);
+	return ret;
 }
 
 /**
@@ -353,9 +367,9 @@ static int verify_piece(struct verifier *v, const struct image_block *b,
 
 	ret = channel_pread_all(v->image->ch, buf, len, b->pos + offset, &err);
 	for (at = 0; !ret && at < len; at += IMAGE_PAGE) {
-		u32 crc = image_crc(0, buf + at, IMAGE_PAGE);
+		u64 sum = image_sum(buf + at, IMAGE_PAGE);
 
-		if (crc != le32_to_cpu(b->crc[(offset + at) / IMAGE_PAGE]))
+		if (sum != le64_to_cpu(b->sums[(offset + at) / IMAGE_PAGE]))
 			ret = error_set(&err, -EBADMSG,
 					"%s: checksum error in %s at guest address 0x%llx",
 					v->image->ch->name, b->name,

@@ -65,7 +65,7 @@ int image_add_block(struct image *image, const char *name, u64 gpa, u64 size,
 {
 	struct image_block *b = &image->blocks[image->blocks_nr];
 	static const u8 zeros[IMAGE_PAGE];
-	__le32 zero_crc = cpu_to_le32(image_crc(0, zeros, sizeof(zeros)));
+	__le64 zero_sum = cpu_to_le64(image_sum(zeros, sizeof(zeros)));
 	u64 i, pages = size / IMAGE_PAGE;
 
 	if (image->blocks_nr == IMAGE_BLOCKS_MAX)
@@ -77,16 +77,16 @@ int image_add_block(struct image *image, const char *name, u64 gpa, u64 size,
 	b->gpa = gpa;
 	b->size = size;
 	b->pos = image->tail_pos;
-	b->crc = malloc(pages * sizeof(*b->crc));
+	b->sums = malloc(pages * sizeof(*b->sums));
 	b->written = calloc(BITMAP_WORDS(pages), sizeof(*b->written));
-	if (!b->crc || !b->written) {
-		free(b->crc);
+	if (!b->sums || !b->written) {
+		free(b->sums);
 		free(b->written);
 		return error_set(err, -ENOMEM, "block %s: out of memory",
 				 name);
 	}
 	for (i = 0; i < pages; i++)
-		b->crc[i] = zero_crc;
+		b->sums[i] = zero_sum;
 	image->blocks_nr++;
 	image->tail_pos = round_up_to(b->pos + size, IMAGE_ALIGN);
 	return 0;
@@ -205,8 +205,8 @@ int image_put_pages(struct image *image, u32 block, u64 page, const void *data,
 		do {
 			const u8 *p = at + i * IMAGE_PAGE;
 
-			b->crc[page + i] =
-				cpu_to_le32(image_crc(0, p, IMAGE_PAGE));
+			b->sums[page + i] =
+				cpu_to_le64(image_sum(p, IMAGE_PAGE));
 			run.pages++;
 			i++;
 		} while (i < pages && run.zero ==
@@ -224,9 +224,9 @@ static void checksums_copy(const struct image *image, u8 *at)
 
 	for (i = 0; i < image->blocks_nr; i++) {
 		const struct image_block *b = &image->blocks[i];
-		u64 len = image_block_pages(b) * sizeof(*b->crc);
+		u64 len = image_block_pages(b) * sizeof(*b->sums);
 
-		memcpy(at, b->crc, len);
+		memcpy(at, b->sums, len);
 		at += len;
 	}
 }
@@ -239,7 +239,7 @@ static int add_checksums(struct image *image, struct error *err)
 	u32 i;
 
 	for (i = 0; i < image->blocks_nr; i++)
-		len += image_block_pages(&image->blocks[i]) * sizeof(__le32);
+		len += image_block_pages(&image->blocks[i]) * sizeof(__le64);
 	all = malloc(len ? len : 1);
 	if (!all)
 		return error_set(err, -ENOMEM, "out of memory");
@@ -315,15 +315,14 @@ static void commit_fill(const struct image *image, const struct tail *t,
 		.magic = cpu_to_le32(IMAGE_MAGIC),
 		.version = cpu_to_le32(IMAGE_VERSION),
 		.size = cpu_to_le64(image->tail_pos + t->len),
-		.checksums_crc = cpu_to_le32(image_crc(0, t->buf +
+		.checksums_sum = cpu_to_le64(image_sum(t->buf +
 			t->checksums_at, t->commit_at - t->checksums_at)),
-		.tail_crc = cpu_to_le32(image_crc(0, t->buf,
-						  t->checksums_at)),
-		.head_crc = cpu_to_le32(image_crc(0, head,
+		.tail_sum = cpu_to_le64(image_sum(t->buf, t->checksums_at)),
+		.head_sum = cpu_to_le64(image_sum(head,
 						  image_head_size(image))),
 	};
-	commit->crc = cpu_to_le32(image_crc(0, commit,
-				offsetof(struct image_commit, crc)));
+	commit->sum = cpu_to_le64(image_sum(commit,
+				  offsetof(struct image_commit, sum)));
 }
 
 static int write_out(struct image *image, struct tail *t, struct error *err)

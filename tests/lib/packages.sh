@@ -33,7 +33,7 @@ packages()
 	case $1 in
 	build)
 		echo gcc libc6-dev make acpica-tools
-		echo liburing-dev libfdt-dev libblkid-dev libjson-c-dev libisal-dev
+		echo liburing-dev libfdt-dev libblkid-dev libjson-c-dev libxxhash-dev
 		;;
 	test)
 		packages build

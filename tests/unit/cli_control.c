@@ -353,7 +353,7 @@ TEST_F(control, random_bytes_do_no_harm)
 			text[i] = test_random_below(&rnd, 30) ?
 				words[test_random_below(&rnd, sizeof(words))] :
 				'\n';
-		EXPECT_EQ(len, send(fd, text, len, 0));
+		EXPECT_EQ((ssize_t)len, send(fd, text, len, 0));
 		run_loop(self->vm);
 		close(fd);
 		run_loop(self->vm);

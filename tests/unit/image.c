@@ -159,12 +159,11 @@ static int make_image(struct world *w)
 	return ret;
 }
 
-TEST(checksum_is_crc32c)
+TEST(checksum_is_xxh3)
 {
-	EXPECT_EQ(0xe3069283U, image_crc(0, "123456789", 9));
-	/* In one piece or in two. */
-	EXPECT_EQ(0xe3069283U, image_crc(image_crc(0, "1234", 4), "56789", 5));
-	EXPECT_EQ(0, image_crc(0, "", 0));
+	/* The hash of nothing, as the algorithm's description has it. */
+	EXPECT_EQ(0x2d06800538d394c2ULL, image_sum("", 0));
+	EXPECT_NE(image_sum("a", 1), image_sum("b", 1));
 }
 
 TEST_F(image, what_was_saved_is_loaded)

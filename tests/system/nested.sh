@@ -110,14 +110,15 @@ if [ -z "$interactive" ]; then
 fi
 # Our own standard error may be a file that cannot be opened a second time.
 mkfifo "$temp/errors"
-cat "$temp/errors" >&2 &
-errors=$!
 
 # No XSAVE: the emulated SVM does not intercept XSETBV, so KVM would not know
 # the guest's XCR0, set its own, and the guest would lose vector registers.
 # The crypto self-tests are long under emulation, and have hung.
 emulate()
 {
+	cat "$temp/errors" >&2 &
+	errors=$!
+	emulated=0
 	$limit qemu-system-x86_64 -accel tcg,thread=multi \
 		-cpu EPYC,+svm,+npt,-xsave -smp 2 -m "$memory" \
 		-display none -vga none -nodefaults -no-reboot \
@@ -130,19 +131,21 @@ emulate()
 		-serial "file:$log" \
 		-chardev stdio,id=output,signal=off -serial chardev:output \
 		-chardev "file,id=errors,path=$temp/errors" \
-		-serial chardev:errors 2>"$temp/qemu" || cat "$temp/qemu" >&2
+		-serial chardev:errors 2>"$temp/qemu" || emulated=$?
+	# QEMU may have failed before it opened its end.
+	: <>"$temp/errors"
+	wait "$errors"
+	[ "$emulated" = 0 ] || cat "$temp/qemu" >&2
+	return "$emulated"
 }
 
 # The emulated kernel hangs now and then before it reaches its init, on which
 # it gives up after a minute: nothing of ours has run then, so it may try again.
 for try in 1 2 3; do
-	emulate
+	emulate || break
 	! grep -q '^outer: begun' "$log" || break
 	echo "${0##*/}: try $try: the outer machine hung before its init" >&2
 done
-# QEMU may have failed before it opened its end.
-: <>"$temp/errors"
-wait "$errors"
 
 code=$(debugfs -R 'cat /out/code' "$temp/disk" 2>/dev/null)
 if [ -n "$out" ]; then

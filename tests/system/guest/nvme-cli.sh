@@ -38,12 +38,21 @@ same "list-ns: two namespaces" \
 # controller knows of command sets at all, and gives up when there is none.
 check "effects-log: of the NVM command set" nvme effects-log "$ctrl" -c 0
 nvme effects-log "$ctrl" -c 0 >/run/effects
-check "effects-log: Identify is supported, and changes nothing" \
-	grep -q '^ACS6 .* 00000001$' /run/effects
-check "effects-log: Write changes contents" \
-	grep -q '^IOCS1 .* 00000003$' /run/effects
-check "effects-log: Read changes nothing" \
-	grep -q '^IOCS2 .* 00000001$' /run/effects
+
+# effects COMMAND: whether it is supported (1), and what it changes: contents (2),
+# capabilities of namespaces (4), of the controller (16), the list of them (8).
+# The bits above tell on what it acts, and how it may run beside others.
+effects()
+{
+	value=$(awk -v name="$1" '$1 == name { print $NF }' /run/effects)
+	echo $((0x${value:-0} & 0x1f))
+}
+
+same "effects-log: Identify is supported, and changes nothing" \
+	"$(effects ACS6)" 1
+same "effects-log: Write changes contents" "$(effects IOCS1)" 3
+same "effects-log: Read changes nothing" "$(effects IOCS2)" 1
+same "effects-log: an opcode that is not there" "$(effects ACS119)" 0
 check "fw-log: the slot in use has the controller's revision" grep -q \
 	"$(field fr </run/id-ctrl)" <<END
 $(nvme fw-log "$ctrl")

@@ -195,7 +195,7 @@ static u32 decode_hour(const struct rtc *r, u8 byte)
 {
 	if (r->cmos[REG_B] & B_24H)
 		return decode(r, byte);
-	return decode(r, byte & (u8)~HOUR_PM) % 12 +
+	return decode(r, byte & (0xff ^ HOUR_PM)) % 12 +
 	       (byte & HOUR_PM ? 12 : 0);
 }
 
@@ -448,7 +448,7 @@ static void ab_write(struct rtc *r, u8 reg, u8 value)
 	stood = clock_stands(r);
 	fraction = clock_freeze(r);
 	if (reg == REG_A)
-		r->cmos[REG_A] = value & (u8)~A_UIP;
+		r->cmos[REG_A] = value & (0xff ^ A_UIP);
 	else
 		r->cmos[REG_B] = value;
 	/* SET clears UIE (data sheet, register B). */

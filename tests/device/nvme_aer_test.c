@@ -160,29 +160,26 @@ TEST_F(nvme, a_type_is_masked_until_its_log_is_read)
 
 TEST_F(nvme, temperature_is_told)
 {
+	struct nvme_sqe cmd = nvme_driver_cmd(NVME_ADM_SET_FEATURES, 0);
 	struct nvme_cqe cqe;
+	u32 i, seen = 0;
 
 	ASSERT_EQ(0, configure(self->drv, NVME_SMART_WARN_TEMPERATURE));
 	leave(self->drv);
 	EXPECT_TRUE(quiet(self->drv));
 	/* The event may come before or after the command that causes it. */
-	{
-		struct nvme_sqe cmd = nvme_driver_cmd(NVME_ADM_SET_FEATURES, 0);
-		u32 i, seen = 0;
-
-		cmd.cdw10 = cpu_to_le32(NVME_FID_TEMPERATURE);
-		cmd.cdw11 = cpu_to_le32(NVME_TEMPERATURE);
-		nvme_driver_queue(&self->drv->pair[0], &cmd);
-		nvme_driver_ring(self->drv, &self->drv->pair[0]);
-		for (i = 0; i < 2; i++) {
-			ASSERT_TRUE(nvme_driver_wait(self->drv,
-						     &self->drv->pair[0],
-						     &cqe));
-			EXPECT_EQ(0, nvme_driver_status(&cqe));
-			seen += le32_to_cpu(cqe.dw0) == DW0_TEMPERATURE;
-		}
-		EXPECT_EQ(1, seen);
+	cmd.cdw10 = cpu_to_le32(NVME_FID_TEMPERATURE);
+	cmd.cdw11 = cpu_to_le32(NVME_TEMPERATURE);
+	nvme_driver_queue(&self->drv->pair[0], &cmd);
+	nvme_driver_ring(self->drv, &self->drv->pair[0]);
+	for (i = 0; i < 2; i++) {
+		ASSERT_TRUE(nvme_driver_wait(self->drv,
+					     &self->drv->pair[0],
+					     &cqe));
+		EXPECT_EQ(0, nvme_driver_status(&cqe));
+		seen += le32_to_cpu(cqe.dw0) == DW0_TEMPERATURE;
 	}
+	EXPECT_EQ(1, seen);
 	leave(self->drv);
 	EXPECT_TRUE(quiet(self->drv));
 	/* The warning is still there: reading the page lets it be told again. */

@@ -459,9 +459,14 @@ static u16 delete_pair(struct nvme_driver *drv, u16 qid)
 	return nvme_driver_delete_queue(drv, NVME_ADM_DELETE_CQ, qid);
 }
 
-/* Random work on all queues, with resets and deletions in between. */
+/*
+ * Random work on all queues, with resets and deletions in between. On a slow
+ * machine none of it may be done before its queue goes; one command a round is
+ * waited for.
+ */
 TEST_F(queue, storm)
 {
+	struct nvme_sqe first = read_cmd(0, self->buf);
 	struct nvme_driver *drv = self->drv;
 	u32 round, q, i, done = 0;
 	struct test_random rnd;
@@ -471,6 +476,10 @@ TEST_F(queue, storm)
 	for (round = 0; round < 60; round++) {
 		for (q = 1; q <= 4; q++)
 			nvme_driver_create_pair(drv, (u16)q, 33, q);
+		nvme_driver_queue(&drv->pair[1], &first);
+		nvme_driver_ring(drv, &drv->pair[1]);
+		ASSERT_TRUE(nvme_driver_wait(drv, &drv->pair[1], &cqe));
+		ASSERT_EQ(0, nvme_driver_status(&cqe));
 		for (i = 0; i < 200; i++) {
 			struct nvme_pair *pair;
 			struct nvme_sqe cmd;
@@ -500,7 +509,7 @@ TEST_F(queue, storm)
 		drv->arena_next = self->buf + TEST_BUF;
 		nvme_driver_enable(drv, TEST_ADMIN);
 	}
-	EXPECT_LT(0, done);
+	TH_LOG("%u of the others were done before their queue went", done);
 }
 
 TEST_HARNESS_MAIN

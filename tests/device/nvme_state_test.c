@@ -205,7 +205,7 @@ TEST_F(state, an_idle_controller_moves)
 	ASSERT_EQ(0, quiesce(self->t.dev, &self->err));
 	state = testvm_save(self->t.dev);
 	dev = move(self, state);
-	ASSERT_TRUE(dev) TH_LOG("%s", self->err.text);
+	ASSERT_NE(NULL, dev) TH_LOG("%s", self->err.text);
 	resume(dev);
 	p = nvme_driver_ptr(self->drv, self->t.buf);
 	memset(p, 0, 512);
@@ -229,7 +229,7 @@ TEST_F(state, a_saved_state_is_what_was_loaded)
 	ASSERT_EQ(0, quiesce(self->t.dev, &self->err));
 	a = testvm_save(self->t.dev);
 	dev = move(self, a);
-	ASSERT_TRUE(dev) TH_LOG("%s", self->err.text);
+	ASSERT_NE(NULL, dev) TH_LOG("%s", self->err.text);
 	b = testvm_save(dev);
 	b->timestamp_ms = a->timestamp_ms;
 	b->smart.power_on_ns = a->smart.power_on_ns;
@@ -258,7 +258,7 @@ TEST_F(state, a_command_that_hangs_moves)
 	state = testvm_save(self->t.dev);
 	ASSERT_EQ(1, state->replays_nr);
 	dev = move(self, state);
-	ASSERT_TRUE(dev) TH_LOG("%s", self->err.text);
+	ASSERT_NE(NULL, dev) TH_LOG("%s", self->err.text);
 	resume(dev);
 	ASSERT_TRUE(nvme_driver_wait(self->drv, &self->drv->pair[1], &cqe));
 	EXPECT_EQ(cid, le16_to_cpu(cqe.cid));
@@ -286,7 +286,7 @@ TEST_F(state, event_requests_and_events_move)
 	state = testvm_save(self->t.dev);
 	ASSERT_EQ(3, state->aers_nr);
 	dev = move(self, state);
-	ASSERT_TRUE(dev) TH_LOG("%s", self->err.text);
+	ASSERT_NE(NULL, dev) TH_LOG("%s", self->err.text);
 	resume(dev);
 	/* The oldest is answered first. */
 	nvme_driver_write32(self->drv, NVME_DOORBELL_SQ(3, 4), 1);
@@ -309,7 +309,7 @@ TEST_F(state, uncorrectable_blocks_and_attachment_move)
 	ASSERT_EQ(0, quiesce(self->t.dev, &self->err));
 	state = testvm_save(self->t.dev);
 	dev = move(self, state);
-	ASSERT_TRUE(dev) TH_LOG("%s", self->err.text);
+	ASSERT_NE(NULL, dev) TH_LOG("%s", self->err.text);
 	resume(dev);
 	EXPECT_EQ(SC(READ_ERROR),
 		  nvme_driver_rw(self->drv, 1, NVME_IO_READ, 1, 22, 1,

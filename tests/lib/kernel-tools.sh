@@ -34,3 +34,8 @@ fi
 
 mkdir -p "$dir"
 cp -f "$tools"/* "$dir"/
+# The harness takes the type of what it compares with typeof, which clang gives
+# as _Atomic for an atomic. The type of its value is what is meant; a comma makes
+# a value of it.
+sed -i 's/__typeof__(\(_expected\|_seen\)) __/__typeof__(((void)0, (\1))) __/' \
+	"$dir/kselftest_harness.h"

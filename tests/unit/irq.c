@@ -67,7 +67,7 @@ TEST_F(irq, routes_have_gsis_of_their_own)
 	msi_route_destroy(&route[42]);
 	ASSERT_EQ(0, msi_route_init(&route[42], &self->chip, IRQ_NO_DEVID,
 				    &self->err));
-	EXPECT_EQ(j, route[42].gsi);
+	EXPECT_EQ((u32)j, route[42].gsi);
 	EXPECT_EQ(0, msi_route_set(&route[42], 0xfee00000, 0x4041));
 	EXPECT_TRUE(route[42].connected);
 	for (i = 0; i < 100; i++)

@@ -86,7 +86,7 @@ TEST_F(save, one_round_puts_everything)
 	ASSERT_EQ(0, memory_save_round(&self->ms, &self->err));
 	EXPECT_TRUE(same_as_memory(&self->memory, self->image, self->medium));
 	EXPECT_EQ(LOW + HIGH, self->ms.progress.total);
-	EXPECT_EQ(LOW + HIGH, self->ms.progress.done);
+	EXPECT_EQ(LOW + HIGH, atomic_load(&self->ms.progress.done));
 }
 
 /**

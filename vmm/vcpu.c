@@ -30,11 +30,20 @@
 
 static __thread struct kvm_run *current_run;
 
+/* Shared with KVM, and written by the signal handler on the same thread. */
+static void immediate_exit_set(struct kvm_run *run, __u8 value)
+{
+	__atomic_store_n(&run->immediate_exit, value, __ATOMIC_RELAXED);
+}
+
 static void kick_handler(int sig)
 {
+	int saved = errno;
+
 	/* Not yet in KVM_RUN: make it return at once. */
 	if (current_run)
-		*(volatile __u8 *)&current_run->immediate_exit = 1;
+		immediate_exit_set(current_run, 1);
+	errno = saved;
 }
 
 /**
@@ -241,12 +250,12 @@ static void finish_exit(struct vcpu *vcpu)
 	if (!vcpu->ran)
 		return;
 	do {
-		vcpu->run->immediate_exit = 1;
+		immediate_exit_set(vcpu->run, 1);
 		if (ioctl(vcpu->fd, KVM_RUN, 0) < 0)
 			break;
 		handle_exit(vcpu);
 	} while (!atomic_load(&vcpu->vm->end));
-	vcpu->run->immediate_exit = 0;
+	immediate_exit_set(vcpu->run, 0);
 }
 
 static bool should_park(struct vcpu *vcpu)
@@ -291,7 +300,7 @@ static void *vcpu_main(void *arg)
 		 * Cleared before the flags are looked at: a kick that sets it
 		 * again comes after the flag that it stands for.
 		 */
-		vcpu->run->immediate_exit = 0;
+		immediate_exit_set(vcpu->run, 0);
 		atomic_signal_fence(memory_order_seq_cst);
 	}
 	current_run = NULL;

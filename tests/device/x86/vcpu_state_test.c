@@ -116,9 +116,10 @@ static int run_code(struct vm *vm, struct error *err)
 		ret = x86_ioctl(vcpu->fd, KVM_RUN, NULL, "run", err);
 	if (!ret && vcpu->run->exit_reason != KVM_EXIT_IO)
 		ret = error_set(err, -EIO, "exit %u", vcpu->run->exit_reason);
-	vcpu->run->immediate_exit = 1;
+	/* Atomic: a kick's handler writes it on the vCPU's own thread. */
+	__atomic_store_n(&vcpu->run->immediate_exit, 1, __ATOMIC_RELAXED);
 	ioctl(vcpu->fd, KVM_RUN, 0);
-	vcpu->run->immediate_exit = 0;
+	__atomic_store_n(&vcpu->run->immediate_exit, 0, __ATOMIC_RELAXED);
 	return ret;
 }
 

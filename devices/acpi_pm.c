@@ -22,7 +22,6 @@
 #include "vmm/vm.h"
 
 #define REG_SLEEP_CONTROL	0
-#define REG_SLEEP_STATUS	1
 #define REG_RESET		2
 #define REG_EVENTS		4
 

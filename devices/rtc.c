@@ -63,7 +63,6 @@
 #define REG_CENTURY	0x32
 
 #define A_UIP		BIT(7)
-#define A_DIVIDER	0x70
 #define A_DIVIDER_RESET	0x60		/* both upper bits: held in reset */
 #define A_RATE		0x0f
 #define B_SET		BIT(7)

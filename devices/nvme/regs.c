@@ -375,11 +375,21 @@ bool nvme_is_shut_down(const struct nvme_ctrl *ctrl)
 	       NVME_CSTS_SHST_DONE;
 }
 
+/*
+ * Page size, arbitration and command set are changed while the controller is
+ * disabled only (NVMe-2.0 3.1.3.5). A host that tries it later keeps what its
+ * queues were made with.
+ */
+#define CC_FIXED_WHILE_ENABLED	(NVME_CC_CSS | NVME_CC_MPS | NVME_CC_AMS)
+
 static void cc_write(struct nvme_ctrl *ctrl, u64 value)
 {
 	u32 old = ctrl->regs.cc;
 	u32 cc = (u32)value;
 
+	if ((old & NVME_CC_EN) && (cc & NVME_CC_EN))
+		cc = (cc & ~CC_FIXED_WHILE_ENABLED) |
+		     (old & CC_FIXED_WHILE_ENABLED);
 	ctrl->regs.cc = cc;
 	if (nvme_get(NVME_CC_SHN, cc) && !nvme_get(NVME_CC_SHN, old))
 		shutdown_begin(ctrl);

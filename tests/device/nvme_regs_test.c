@@ -113,6 +113,27 @@ TEST_F(regs, admin_queue_registers_are_kept_while_enabled)
 	EXPECT_EQ(asq, nvme_driver_read64(self->drv, NVME_REG_ASQ));
 }
 
+/* Queues were made with the page size; their state must stay loadable. */
+TEST_F(regs, page_size_is_kept_while_enabled)
+{
+	struct error err = ERROR_INIT;
+	void *state;
+	u32 cc;
+
+	nvme_driver_enable(self->drv, TEST_ADMIN);
+	cc = nvme_driver_read32(self->drv, NVME_REG_CC);
+	ASSERT_TRUE(cc & NVME_CC_EN);
+	nvme_driver_write32(self->drv, NVME_REG_CC, cc |
+			    nvme_put(NVME_CC_MPS, 4) |
+			    nvme_put(NVME_CC_AMS, NVME_CC_AMS_WRR) |
+			    nvme_put(NVME_CC_CSS, NVME_CC_CSS_ADMIN));
+	EXPECT_EQ(cc, nvme_driver_read32(self->drv, NVME_REG_CC));
+	state = testvm_save(self->t.dev);
+	EXPECT_EQ(0, testvm_load(self->t.dev, state, &err))
+		TH_LOG("%s", err.text);
+	free(state);
+}
+
 TEST_F(regs, what_cannot_be_enabled_is_fatal)
 {
 	struct nvme_driver *drv = self->drv;

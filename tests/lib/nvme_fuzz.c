@@ -6,6 +6,7 @@
  * running a program. Each input begins with a reset, and with the guest memory
  * that programs use cleared, so that inputs repeat.
  */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -236,7 +237,10 @@ static void pause_and_load(struct fuzz *f)
 	assert(!ret);
 	state = testvm_save(f->dev);
 	ret = testvm_load(f->dev, state, &err);
-	assert(!ret);
+	if (ret) {
+		fprintf(stderr, "own state refused: %s\n", err.text);
+		abort();
+	}
 	free(state);
 	ops->resume(f->dev);
 }

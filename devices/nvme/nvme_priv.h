@@ -884,6 +884,7 @@ void nvme_cq_delete(struct nvme_ctrl *ctrl, u16 qid);
 void nvme_sq_abort(struct nvme_ctrl *ctrl, u16 qid, u16 cid,
 		   struct nvme_req *req);
 void nvme_queues_destroy(struct nvme_ctrl *ctrl);
+void nvme_admin_queues_destroy(struct nvme_ctrl *ctrl);
 
 /* ---- loop.c ---------------------------------------------------------------- */
 

@@ -389,3 +389,20 @@ void nvme_queues_destroy(struct nvme_ctrl *ctrl)
 		if (ctrl->cqs[i])
 			cq_free(ctrl, ctrl->cqs[i]);
 }
+
+/**
+ * nvme_admin_queues_destroy() - take the admin queues away again
+ * @ctrl: a controller that was to be enabled and has no other queues
+ *
+ * The I/O loops are left alone: a shutdown's flush may be in flight there.
+ *
+ * Context: device's lock held.
+ */
+void nvme_admin_queues_destroy(struct nvme_ctrl *ctrl)
+{
+	nvme_loop_forget_queues(&ctrl->admin);
+	if (ctrl->sqs[NVME_QUEUE_ADMIN])
+		sq_free(ctrl, ctrl->sqs[NVME_QUEUE_ADMIN]);
+	if (ctrl->cqs[NVME_QUEUE_ADMIN])
+		cq_free(ctrl, ctrl->cqs[NVME_QUEUE_ADMIN]);
+}

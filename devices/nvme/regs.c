@@ -167,7 +167,7 @@ static void enable(struct nvme_ctrl *ctrl)
 		log_limited(LOG_DEBUG, "%s: cannot be enabled: CC %#x AQA %#x",
 			    ctrl->pci.dev.name, ctrl->regs.cc,
 			    ctrl->regs.aqa);
-		nvme_queues_destroy(ctrl);
+		nvme_admin_queues_destroy(ctrl);
 		csts_set(ctrl, 0, NVME_CSTS_CFS);
 		return;
 	}

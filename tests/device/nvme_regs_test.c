@@ -272,6 +272,34 @@ TEST_F(regs, shutdown_with_a_slow_disk)
 	block_fault_detach(fault);
 }
 
+/* A shutdown's flush is no command of the queues that could not be made. */
+TEST_F(regs, enabling_in_vain_during_a_shutdown)
+{
+	struct block_fault *fault =
+		block_fault_attach(test_ctrl(&self->t)->ns[0]->blk);
+	struct block_fault_plan plan = {
+		.action = BLOCK_FAULT_HANG,
+		.kinds = 1 << BLOCK_FLUSH,
+		.first = 1,
+		.count = 1,
+	};
+
+	block_fault_plan(fault, &plan);
+	nvme_driver_disable(self->drv);
+	nvme_driver_write32(self->drv, NVME_REG_CC,
+			    nvme_put(NVME_CC_SHN, 1));
+	while (!block_fault_hanging(fault))
+		testvm_poll(self->vm);
+	nvme_driver_write64(self->drv, NVME_REG_ASQ, 0xf000000000000000ULL);
+	nvme_driver_write32(self->drv, NVME_REG_CC, ENABLE);
+	EXPECT_TRUE(read32(self->drv, NVME_REG_CSTS) & NVME_CSTS_CFS);
+	block_fault_release(fault);
+	EXPECT_TRUE(nvme_driver_wait_csts(self->drv, NVME_CSTS_SHST, 2 << 2));
+	nvme_driver_disable(self->drv);
+	nvme_driver_enable(self->drv, TEST_ADMIN);
+	block_fault_detach(fault);
+}
+
 /* ---- resets ------------------------------------------------------------------------- */
 
 TEST_F(regs, subsystem_reset)

@@ -132,6 +132,7 @@ step_cli()
 
 step_fuzz()
 {
+	export LKVM_SEED="${LKVM_SEED:-1}"
 	build "build the fuzzers" O="$O/gcc" fuzzers &&
 		run fuzz O="$O/gcc" fuzz
 }

@@ -5,7 +5,8 @@
 #
 # Each begins with what is in tests/fuzz/corpus/NAME and with what earlier runs
 # found, in DIR/corpus/NAME. What makes one fail is kept in DIR/crash-NAME-*,
-# and can be given to the fuzzer by hand.
+# and can be given to the fuzzer by hand. LKVM_SEED in the environment is what
+# they draw from; without it each run draws anew.
 
 set -u
 seconds=$1
@@ -22,7 +23,8 @@ for fuzzer in "$dir"/tests/fuzz/* "$dir"/tests/fuzz/*/*; do
 	mkdir -p "$dir/corpus/$name"
 	set -- "$dir/corpus/$name"
 	[ ! -d "tests/fuzz/corpus/$name" ] || set -- "$@" "tests/fuzz/corpus/$name"
-	if "$fuzzer" -max_total_time="$seconds" -timeout=20 -rss_limit_mb=2048 \
+	if "$fuzzer" -seed="${LKVM_SEED:-0}" \
+		-max_total_time="$seconds" -timeout=20 -rss_limit_mb=2048 \
 		-artifact_prefix="$dir/crash-$(echo "$name" | tr / -)-" -print_final_stats=1 \
 		"$@" >"$log" 2>&1; then
 		runs=$(sed -n 's/^stat::number_of_executed_units: *//p' "$log")

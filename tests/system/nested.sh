@@ -81,9 +81,10 @@ make_root()
 # The programs of the stage want their libraries where they were found.
 move_libraries()
 {
-	if [ -d "$1/work/.root" ]; then
-		cp -a "$1/work/.root/." "$1/"
-		rm -rf "$1/work/.root"
+	staged=$1/work
+	if [ -d "$staged/.root" ]; then
+		cp -a "$staged/.root/." "$1/"
+		rm -rf "$staged/.root"
 	fi
 }
 

@@ -150,26 +150,52 @@ static int kvm_create(struct vm *vm, struct error *err)
 	return 0;
 }
 
-static int add_ram(struct vm *vm, struct error *err)
+/**
+ * vm_ram_blocks() - how a machine's RAM is divided into blocks
+ * @bytes: all of it, a multiple of the page size
+ * @req: filled: name, place and size of each block, in rising order of
+ *       addresses
+ *
+ * Return: how many blocks there are.
+ */
+u32 vm_ram_blocks(u64 bytes, struct memory_request req[VM_RAM_BLOCKS])
 {
 	const struct arch_range *low = &arch_layout.ram_low;
-	u64 bytes = vm->config.memory_bytes;
-	struct memory_request req = {
+
+	req[0] = (struct memory_request){
 		.name = "ram-low",
 		.gpa = gpa(low->base),
 		.size = min_of(bytes, low->size),
-		.hugetlbfs = vm->config.hugetlbfs,
 		.fd = -1,
 	};
-	int ret;
+	if (bytes <= low->size)
+		return 1;
+	req[1] = (struct memory_request){
+		.name = "ram-high",
+		.gpa = gpa(arch_layout.ram_high_base),
+		.size = bytes - low->size,
+		.fd = -1,
+	};
+	return 2;
+}
 
-	ret = guest_memory_add(&vm->memory, &req, err);
-	if (ret || bytes <= low->size)
-		return ret;
-	req.name = "ram-high";
-	req.gpa = gpa(arch_layout.ram_high_base);
-	req.size = bytes - low->size;
-	return guest_memory_add(&vm->memory, &req, err);
+static int add_ram(struct vm *vm, struct error *err)
+{
+	const struct vm_ram_file *file = vm->config.ram;
+	struct memory_request req[VM_RAM_BLOCKS];
+	u32 nr = vm_ram_blocks(vm->config.memory_bytes, req), i;
+	int ret = 0;
+
+	for (i = 0; !ret && i < nr; i++) {
+		req[i].hugetlbfs = vm->config.hugetlbfs;
+		if (file) {
+			req[i].fd = file[i].fd;
+			req[i].fd_offset = file[i].offset;
+		}
+		ret = guest_memory_add(&vm->memory, &req[i], err);
+	}
+	vm->config.ram = NULL;
+	return ret;
 }
 
 static int create_vcpus(struct vm *vm, struct error *err)

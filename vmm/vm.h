@@ -62,6 +62,20 @@ enum vm_end {
 	VM_ENDS,
 };
 
+/* Most blocks that RAM is divided into: below and above the devices' hole. */
+#define VM_RAM_BLOCKS	2
+
+/**
+ * struct vm_ram_file - a file that holds the contents of a block of RAM
+ * @fd: the file, mapped privately: nothing is written to it; the caller keeps
+ *      the descriptor
+ * @offset: where the block begins, page aligned
+ */
+struct vm_ram_file {
+	int fd;
+	u64 offset;
+};
+
 /**
  * struct vm_config - what the core itself must know to make a machine
  * @name: the machine's name
@@ -69,6 +83,8 @@ enum vm_end {
  *        for tests that drive devices directly
  * @memory_bytes: guest RAM, a multiple of the page size
  * @hugetlbfs: a mounted hugetlbfs that RAM comes from, or NULL
+ * @ram: a file for each of vm_ram_blocks(), used by vm_create() only; NULL for
+ *       RAM that begins as zeros
  * @kvm_path: "/dev/kvm"
  */
 struct vm_config {
@@ -76,6 +92,7 @@ struct vm_config {
 	u32 cpus;
 	u64 memory_bytes;
 	const char *hugetlbfs;
+	const struct vm_ram_file *ram;
 	const char *kvm_path;
 };
 
@@ -139,6 +156,7 @@ struct vm {
 	struct device *power_device;
 };
 
+u32 vm_ram_blocks(u64 bytes, struct memory_request req[VM_RAM_BLOCKS]);
 int vm_create(const struct vm_config *config, struct vm **out,
 	      struct error *err) __must_check;
 void vm_dismantle(struct vm *vm);

@@ -201,8 +201,8 @@ static int prepare(struct snapshot *s, const struct snapshot_request *req,
 				       DEFAULT_THREADS, err);
 	if (!ret)
 		ret = image_add_note(s->image, IMAGE_OWNER, IMAGE_NOTE_MACHINE,
-				     req->description, req->description_len,
-				     err);
+				     s->vm->description,
+				     s->vm->description_len, err);
 	if (ret)
 		return ret;
 	if (s->mode == SNAPSHOT_PAUSED)
@@ -212,7 +212,7 @@ static int prepare(struct snapshot *s, const struct snapshot_request *req,
 
 /**
  * snapshot_start() - begin to take a snapshot
- * @vm: a machine that runs or is paused
+ * @vm: a machine that runs or is paused, and has a description
  * @req: what is wanted
  * @out: the snapshot; snapshot_destroy() after @on_done
  * @err: filled on failure

@@ -44,8 +44,6 @@ struct snapshot_stats {
  * @path: the file
  * @mode: see enum snapshot_mode
  * @threads: how many write, 0 for a good number
- * @description: the machine description; copied
- * @description_len: bytes
  * @on_done: called on the main loop when all has ended
  * @arg: for @on_done
  */
@@ -53,8 +51,6 @@ struct snapshot_request {
 	const char *path;
 	enum snapshot_mode mode;
 	u32 threads;
-	const void *description;
-	u64 description_len;
 	void (*on_done)(void *arg, const struct error *err);
 	void *arg;
 };

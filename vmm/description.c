@@ -58,6 +58,13 @@ static const char *const reboot_words[] = { "exit", "restart", NULL };
 		.offset = offsetof(struct machine_config, _field),	\
 		.min = 1,						\
 	}
+#define HOST_PATH(_field)						\
+	{								\
+		.name = #_field, .type = OPTION_STRING,			\
+		.scope = OPTION_HOST,					\
+		.offset = offsetof(struct machine_config, _field),	\
+		.min = 1, .path = true,					\
+	}
 
 static const struct option_desc machine_opts[] = {
 	{
@@ -70,8 +77,8 @@ static const struct option_desc machine_opts[] = {
 		.min = MEMORY_PAGE_SIZE, .max = 1ULL << 46, .def = 256 * MIB,
 	},
 	HOST_STRING(name),
-	HOST_STRING(kernel),
-	HOST_STRING(initrd),
+	HOST_PATH(kernel),
+	HOST_PATH(initrd),
 	{
 		.name = "cmdline", .type = OPTION_STRING,
 		.scope = OPTION_HOST,
@@ -82,8 +89,8 @@ static const struct option_desc machine_opts[] = {
 		.offset = offsetof(struct machine_config, reboot),
 		.words = reboot_words,
 	},
-	HOST_STRING(hugetlbfs),
-	HOST_STRING(kvm),
+	HOST_PATH(hugetlbfs),
+	HOST_PATH(kvm),
 };
 
 const struct option_table machine_options = {
@@ -241,22 +248,24 @@ static int plan_make(struct plan *plan,
  * The writers below do not look at each result: once the buffer is full every
  * further call fails, too, and fdt_finish() says so at the end.
  */
-static void write_options(void *fdt, const struct option_table *table,
-			  const void *config)
+static int write_options(void *fdt, const struct option_table *table,
+			 const void *config)
 {
 	static const struct {
 		const char *node;
 		enum option_scope scope;
 	} scopes[] = { { "guest", OPTION_GUEST }, { "host", OPTION_HOST } };
 	unsigned int i;
+	int ret = 0;
 
-	for (i = 0; i < ARRAY_SIZE(scopes); i++) {
+	for (i = 0; !ret && i < ARRAY_SIZE(scopes); i++) {
 		fdt_begin_node(fdt, scopes[i].node);
-		if (table && option_save_node(table, config, scopes[i].scope,
-					      fdt))
-			return;
+		if (table)
+			ret = option_save_node(table, config, scopes[i].scope,
+					       fdt);
 		fdt_end_node(fdt);
 	}
+	return ret;
 }
 
 static void write_place(void *fdt, const struct description_device *d)
@@ -274,34 +283,36 @@ static void write_place(void *fdt, const struct description_device *d)
 	fdt_property_u32(fdt, "gsi", r->gsi);
 }
 
-static int write_device(void *fdt, const struct description_device *d,
-			struct error *err)
+static int write_device(void *fdt, const struct description_device *d)
 {
 	void *defaults = NULL;
 	char name[64];
+	int ret;
 
 	if (d->class->options && !d->config) {
 		defaults = option_config_new(d->class->options);
 		if (!defaults)
-			return error_set(err, -ENOMEM, "no memory");
+			return -ENOMEM;
 	}
 	snprintf(name, sizeof(name), "%s%u", d->class->name, d->index);
 	fdt_begin_node(fdt, name);
 	fdt_property_string(fdt, "compatible", d->class->compatible);
 	fdt_property_u32(fdt, "index", d->index);
 	write_place(fdt, d);
-	write_options(fdt, d->class->options, d->config ? d->config : defaults);
+	ret = write_options(fdt, d->class->options,
+			    d->config ? d->config : defaults);
 	fdt_end_node(fdt);
 	if (defaults)
 		option_config_free(d->class->options, defaults);
-	return 0;
+	return ret;
 }
 
 static int write_tree(void *fdt, const struct machine_config *machine,
-		      const struct plan *plan, struct error *err)
+		      const struct description_device *devices, u32 nr,
+		      struct error *err)
 {
+	int ret;
 	u32 i;
-	int ret = 0;
 
 	fdt_create(fdt, DESCRIPTION_MAX);
 	fdt_finish_reservemap(fdt);
@@ -309,18 +320,38 @@ static int write_tree(void *fdt, const struct machine_config *machine,
 	fdt_property_string(fdt, "compatible", DESCRIPTION_COMPATIBLE);
 	fdt_begin_node(fdt, "machine");
 	fdt_property_string(fdt, "arch", arch_name);
-	write_options(fdt, &machine_options, machine);
+	ret = write_options(fdt, &machine_options, machine);
 	fdt_end_node(fdt);
 	fdt_begin_node(fdt, "devices");
-	for (i = 0; !ret && i < plan->nr; i++)
-		ret = write_device(fdt, &plan->devices[i], err);
+	for (i = 0; !ret && i < nr; i++)
+		ret = write_device(fdt, &devices[i]);
 	fdt_end_node(fdt);
 	fdt_end_node(fdt);
-	if (!ret && fdt_finish(fdt))
-		ret = error_set(err, -E2BIG,
-				"the options of this machine take more than %u KiB",
-				DESCRIPTION_MAX / 1024);
-	return ret;
+	if (ret == -ENOSPC || (!ret && fdt_finish(fdt)))
+		return error_set(err, -E2BIG,
+				 "the options of this machine take more than %u KiB",
+				 DESCRIPTION_MAX / 1024);
+	return ret ? error_set(err, ret, "machine description: %s",
+			       strerror(-ret)) : 0;
+}
+
+static int write_fdt(const struct machine_config *machine,
+		     const struct description_device *devices, u32 nr,
+		     void **fdt, struct error *err)
+{
+	void *tree = malloc(DESCRIPTION_MAX), *smaller;
+	int ret;
+
+	if (!tree)
+		return error_set(err, -ENOMEM, "no memory");
+	ret = write_tree(tree, machine, devices, nr, err);
+	if (ret) {
+		free(tree);
+		return ret;
+	}
+	smaller = realloc(tree, fdt_totalsize(tree));
+	*fdt = smaller ? smaller : tree;
+	return 0;
 }
 
 /**
@@ -331,35 +362,42 @@ static int write_tree(void *fdt, const struct machine_config *machine,
  * @fdt: out: the description, of fdt_totalsize() bytes, to be freed
  * @err: set on failure
  *
- * Adds the devices that every machine has and gives each its place.
+ * Adds the devices that every machine has and gives each its place. Names of
+ * files become absolute.
  *
- * Return: 0, -EINVAL when there is no place for a device, -E2BIG, -ENOMEM.
+ * Return: 0, -EINVAL when there is no place for a device, -E2BIG, -ENOMEM, or
+ * why the working directory has no name.
  */
 int description_write(const struct machine_config *machine,
 		      const struct description_request *requests, u32 nr,
 		      void **fdt, struct error *err)
 {
 	struct plan *plan = malloc(sizeof(*plan));
-	void *tree = malloc(DESCRIPTION_MAX), *smaller;
-	int ret = -ENOMEM;
+	int ret;
 
-	if (!plan || !tree) {
-		error_set(err, ret, "no memory");
-		goto free_all;
-	}
+	if (!plan)
+		return error_set(err, -ENOMEM, "no memory");
 	ret = plan_make(plan, requests, nr, err);
 	if (!ret)
-		ret = write_tree(tree, machine, plan, err);
-	if (ret)
-		goto free_all;
-	free(plan);
-	smaller = realloc(tree, fdt_totalsize(tree));
-	*fdt = smaller ? smaller : tree;
-	return 0;
-free_all:
-	free(tree);
+		ret = write_fdt(machine, plan->devices, plan->nr, fdt, err);
 	free(plan);
 	return ret;
+}
+
+/**
+ * description_encode() - write a description that was read, and maybe changed
+ * @d: the description
+ * @fdt: out: the description, of fdt_totalsize() bytes, to be freed
+ * @err: set on failure
+ *
+ * Devices stay where they are.
+ *
+ * Return: 0, -E2BIG, -ENOMEM, or why the working directory has no name.
+ */
+int description_encode(const struct description *d, void **fdt,
+		       struct error *err)
+{
+	return write_fdt(d->machine, d->devices, d->nr, fdt, err);
 }
 
 /* ---- building ----------------------------------------------------------- */
@@ -387,6 +425,8 @@ void description_vm_config(const struct description *d,
  * @vm: the machine, without devices
  * @err: set on failure; some devices may exist then, vm_destroy() frees them
  *
+ * The machine keeps the description as it is now, for &vm.description.
+ *
  * Context: main loop, before vm_start().
  * Return: 0 or a negative errno.
  */
@@ -394,8 +434,12 @@ int description_build(struct description *d, struct vm *vm, struct error *err)
 {
 	struct device *dev;
 	u32 i;
-	int ret = 0;
+	int ret;
 
+	assert(!vm->description);
+	ret = description_encode(d, &vm->description, err);
+	if (!ret)
+		vm->description_len = fdt_totalsize(vm->description);
 	for (i = 0; !ret && i < d->nr; i++) {
 		ret = device_create(vm, d->devices[i].class,
 				    d->devices[i].index, &d->devices[i].addr,

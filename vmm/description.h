@@ -89,6 +89,8 @@ struct description {
 int description_write(const struct machine_config *machine,
 		      const struct description_request *requests, u32 nr,
 		      void **fdt, struct error *err) __must_check;
+int description_encode(const struct description *d, void **fdt,
+		       struct error *err) __must_check;
 int description_read(const void *fdt, size_t size, struct description **out,
 		     struct error *err) __must_check;
 void description_free(struct description *d);

@@ -63,6 +63,8 @@ struct option_list {
  * @def_str: value when absent (strings), NULL for none
  * @unit: OPTION_SIZE: what a bare number counts, 0 for bytes
  * @words: OPTION_ENUM: the words, NULL-terminated
+ * @path: strings and lists: names of files; written to a description as
+ *        absolute ones, so that it holds in every working directory
  * @required: absence is an error (strings and lists only)
  */
 struct option_desc {
@@ -78,6 +80,7 @@ struct option_desc {
 	const char *def_str;
 	u64 unit;
 	const char *const *words;
+	bool path;
 	bool required;
 };
 

@@ -28,6 +28,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "vmm/option_priv.h"
 
@@ -36,51 +37,92 @@ static const void *field(const struct option_desc *opt, const void *config)
 	return (const u8 *)config + opt->offset;
 }
 
+/* The text that is written for a value: a copy, NULL when there is none. */
+static char *saved_text(const struct option_desc *opt, const char *text)
+{
+	char *cwd, *whole = NULL;
+
+	if (!opt->path || !*text || *text == '/')
+		return strdup(text);
+	cwd = getcwd(NULL, 0);
+	if (cwd && asprintf(&whole, "%s/%s", strcmp(cwd, "/") ? cwd : "",
+			    text) < 0)
+		whole = NULL;
+	free(cwd);
+	return whole;
+}
+
 static int save_list(const struct option_desc *opt, const void *config,
 		     void *fdt)
 {
 	const struct option_list *list = field(opt, config);
-	size_t size = 0;
-	void *prop;
-	char *at;
+	size_t size = 0, len;
+	char *all = NULL, *more, *text;
+	int ret = 0;
 	u32 i;
+
+	for (i = 0; !ret && i < list->nr; i++) {
+		text = saved_text(opt, list->v[i]);
+		len = text ? strlen(text) + 1 : 0;
+		more = text ? realloc(all, size + len) : NULL;
+		if (more) {
+			all = more;
+			memcpy(all + size, text, len);
+			size += len;
+		} else {
+			ret = -errno;
+		}
+		free(text);
+	}
+	if (!ret && size)
+		ret = fdt_property(fdt, opt->name, all, (int)size) ?
+			-ENOSPC : 0;
+	free(all);
+	return ret;
+}
+
+static int save_string(const struct option_desc *opt, const char *value,
+		       void *fdt)
+{
+	char *text;
 	int ret;
 
-	for (i = 0; i < list->nr; i++)
-		size += strlen(list->v[i]) + 1;
-	if (!size)
+	if (!value)
 		return 0;
-	ret = fdt_property_placeholder(fdt, opt->name, (int)size, &prop);
-	if (ret)
-		return ret;
-	for (i = 0, at = prop; i < list->nr; i++)
-		at = stpcpy(at, list->v[i]) + 1;
-	return 0;
+	text = saved_text(opt, value);
+	if (!text)
+		return -errno;
+	ret = fdt_property_string(fdt, opt->name, text) ? -ENOSPC : 0;
+	free(text);
+	return ret;
 }
 
 static int save_option(const struct option_desc *opt, const void *config,
 		       void *fdt)
 {
 	const void *at = field(opt, config);
-	const char *text;
+	int ret = 0;
 
 	switch (opt->type) {
 	case OPTION_BOOL:
-		return fdt_property_u32(fdt, opt->name, *(const bool *)at);
+		ret = fdt_property_u32(fdt, opt->name, *(const bool *)at);
+		break;
 	case OPTION_U32:
-		return fdt_property_u32(fdt, opt->name, *(const u32 *)at);
+		ret = fdt_property_u32(fdt, opt->name, *(const u32 *)at);
+		break;
 	case OPTION_SIZE:
-		return fdt_property_u64(fdt, opt->name, *(const u64 *)at);
+		ret = fdt_property_u64(fdt, opt->name, *(const u64 *)at);
+		break;
 	case OPTION_ENUM:
-		return fdt_property_string(fdt, opt->name,
-					   opt->words[*(const u32 *)at]);
+		ret = fdt_property_string(fdt, opt->name,
+					  opt->words[*(const u32 *)at]);
+		break;
 	case OPTION_STRING:
-		text = *(char *const *)at;
-		return text ? fdt_property_string(fdt, opt->name, text) : 0;
+		return save_string(opt, *(char *const *)at, fdt);
 	case OPTION_LIST:
 		return save_list(opt, config, fdt);
 	}
-	return 0;
+	return ret ? -ENOSPC : 0;
 }
 
 /**
@@ -90,18 +132,21 @@ static int save_option(const struct option_desc *opt, const void *config,
  * @scope: which of them
  * @fdt: a tree being written (sequential write), in the node that gets them
  *
- * Return: 0, or -ENOSPC when the tree's buffer is full.
+ * Names of files become absolute on the way.
+ *
+ * Return: 0; -ENOSPC when the tree's buffer is full; -ENOMEM; or why the
+ * working directory has no name.
  */
 int option_save_node(const struct option_table *table, const void *config,
 		     enum option_scope scope, void *fdt)
 {
+	int ret = 0;
 	u32 i;
 
-	for (i = 0; i < table->nr; i++)
-		if (table->opts[i].scope == scope &&
-		    save_option(&table->opts[i], config, fdt))
-			return -ENOSPC;
-	return 0;
+	for (i = 0; !ret && i < table->nr; i++)
+		if (table->opts[i].scope == scope)
+			ret = save_option(&table->opts[i], config, fdt);
+	return ret;
 }
 
 /* ---- loading ------------------------------------------------------------ */

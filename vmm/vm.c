@@ -374,6 +374,7 @@ void vm_destroy(struct vm *vm)
 		close(vm->kvm_fd);
 	mutex_destroy(&vm->end_lock);
 	mutex_destroy(&vm->lock);
+	free(vm->description);
 	free(vm->name);
 	free(vm);
 }

@@ -125,6 +125,9 @@ struct vm_config {
  * @consoles: what each serial port is connected to, NULL for nothing
  * @power_button: press the ACPI power button; set by the device that has it
  * @power_device: for @power_button
+ * @description: what it was built from, a flattened device tree
+ *               (vmm/description.h); NULL for a machine built by hand; owned
+ * @description_len: bytes of it
  */
 struct vm {
 	char *name;
@@ -154,6 +157,8 @@ struct vm {
 	struct console *consoles[VM_CONSOLES];
 	void (*power_button)(struct device *dev);
 	struct device *power_device;
+	void *description;
+	u32 description_len;
 };
 
 u32 vm_ram_blocks(u64 bytes, struct memory_request req[VM_RAM_BLOCKS]);

@@ -71,7 +71,7 @@ for machine in '\267\000' '\377\377'; do
 	cp "$GUEST" other
 	# shellcheck disable=SC2059
 	printf "$machine" | dd of=other bs=1 seek=18 conv=notrunc 2>/dev/null
-	bad "kernel of another architecture" 1 "kernel other" run -k other
+	bad "kernel of another architecture" 1 "kernel .*/other" run -k other
 done
 
 long=$(head -c 5000 /dev/zero | tr '\0' x)
@@ -80,14 +80,14 @@ bad "command line too long" 2 "5000 characters are too many" \
 
 # ---- disks --------------------------------------------------------------------
 
-run "missing disk" 1 "nvme0: nowhere: .*No such file.*truncate" --nvme nowhere
+run "missing disk" 1 "nvme0: .*/nowhere: .*No such file.*truncate" --nvme nowhere
 run "disk is a folder" 1 "nvme0: /: a directory" --nvme /
-run "disk smaller than a block" 1 "nvme0: short: .*less than a block of 512" \
+run "disk smaller than a block" 1 "nvme0: .*/short: .*less than a block of 512" \
 	--nvme short
 run "disk smaller than a large block" 1 "small: .*smaller than a block of 4096" \
 	--nvme small,bs=4096
-run "second namespace is missing" 1 "nvme0: nowhere: " --nvme disk,ns=nowhere
-run "second disk is missing" 1 "nvme1: nowhere: " --nvme disk --nvme nowhere
+run "second namespace is missing" 1 "nvme0: .*/nowhere: " --nvme disk,ns=nowhere
+run "second disk is missing" 1 "nvme1: .*/nowhere: " --nvme disk --nvme nowhere
 run "no such disk option" 2 "nvme: color: no such option; there is: file, " \
 	--nvme disk,color=red
 run "disk without a name" 2 "nvme: file: missing" --nvme serial=1
@@ -117,7 +117,7 @@ if [ "$(id -u)" = 0 ]; then
 	bad "KVM without permission" 1 "kvm: permission denied; .*group" \
 		run -k guest.elf --dev kvm
 	if [ -r /dev/kvm ]; then
-		bad "disk without permission" 1 "nvme0: disk: .*[Pp]ermission" \
+		bad "disk without permission" 1 "nvme0: .*/disk: .*[Pp]ermission" \
 			run -k guest.elf --dev kvm-all --nvme disk
 	fi
 	LKVM=$LKVM_ROOT

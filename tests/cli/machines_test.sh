@@ -52,7 +52,7 @@ refuse "busy name: one line, with the owner and the remedy" \
 same "busy name: exit code" \
 	"$("$LKVM" run --name one -k "$GUEST" 2>/dev/null; echo $?)" 1
 refuse "locked image: the holder is named" \
-	"nvme0: disk: in use by machine \"one\" .*pid $pid_one" \
+	"nvme0: .*/disk: in use by machine \"one\" .*pid $pid_one" \
 	"$LKVM" run --name three -k "$GUEST" --nvme disk
 same "nothing is left of those refused" "$(left_behind | tr '\n' ' ')" \
 	"one.lock one.sock two.lock two.sock "

@@ -43,6 +43,8 @@ FIXTURE_SETUP(snapshot)
 	memset(self, 0, sizeof(*self));
 	test_random_init(&self->rnd);
 	self->vm = testvm_create(RAM);
+	self->vm->description = strdup("description");
+	self->vm->description_len = 12;
 	ASSERT_EQ(0, vm_start(self->vm, &self->err));
 	ASSERT_EQ(0, vm_resume(self->vm, &self->err));
 	test_random_fill(&self->rnd, testvm_ram(self->vm, 0, RAM), 9 * MIB);
@@ -64,8 +66,6 @@ static int take(FIXTURE_DATA(snapshot) *self, enum snapshot_mode mode,
 	struct snapshot_request req = {
 		.path = self->path,
 		.mode = mode,
-		.description = "description",
-		.description_len = 12,
 		.on_done = on_done,
 		.arg = self,
 	};

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "tests/lib/harness.h"
 #include "tests/lib/random.h"
@@ -24,7 +25,7 @@ struct disk_config {
 static const struct option_desc disk_opts[] = {
 	{
 		.name = "file", .arg = "FILE", .type = OPTION_STRING,
-		.scope = OPTION_HOST, .min = 1, .required = true,
+		.scope = OPTION_HOST, .min = 1, .required = true, .path = true,
 		.offset = offsetof(struct disk_config, file),
 	}, {
 		.name = "queues", .arg = "N", .type = OPTION_U32,
@@ -102,7 +103,9 @@ FIXTURE_TEARDOWN(description)
 static int write_two(struct machine_config *machine, void **fdt,
 		     struct error *err)
 {
-	struct disk_config a = { .file = STRING("a.img"), .queues = 8 };
+	struct disk_config a = {
+		.file = STRING("/nowhere/a.img"), .queues = 8,
+	};
 	struct disk_config b = { .file = STRING("b.img"), .queues = 4 };
 	struct description_request reqs[] = {
 		{ &disk_class, &a }, { &disk_class, &b },
@@ -143,12 +146,49 @@ TEST_F(description, says_what_it_was_told)
 	b = find(self->d, &disk_class, 1);
 	ASSERT_TRUE(a && b);
 	c = a->config;
-	EXPECT_STREQ("a.img", c->file);
+	EXPECT_STREQ("/nowhere/a.img", c->file);
 	EXPECT_EQ(8, c->queues);
 	EXPECT_EQ(a->addr.slot + 1, b->addr.slot);
 	EXPECT_EQ(0, a->addr.function);
 	EXPECT_NE(NULL, find(self->d, &always_class, 0));
 	EXPECT_EQ(NULL, find(self->d, &nowhere_class, 0));
+}
+
+TEST_F(description, files_are_named_from_the_root_on)
+{
+	const struct description_device *b;
+	const struct disk_config *c;
+	char *cwd = getcwd(NULL, 0);
+	char want[4200];
+
+	free(self->machine.kernel);
+	self->machine.kernel = strdup("./k");
+	ASSERT_EQ(0, write_two(&self->machine, &self->fdt, &self->err));
+	ASSERT_EQ(0, chdir("/"));
+	ASSERT_EQ(0, description_read(self->fdt, fdt_totalsize(self->fdt),
+				      &self->d, &self->err));
+	snprintf(want, sizeof(want), "%s/./k", cwd);
+	EXPECT_STREQ(want, self->d->machine->kernel);
+	b = find(self->d, &disk_class, 1);
+	ASSERT_NE(NULL, b);
+	c = b->config;
+	snprintf(want, sizeof(want), "%s/b.img", cwd);
+	EXPECT_STREQ(want, c->file);
+	ASSERT_EQ(0, chdir(cwd));
+	free(cwd);
+}
+
+TEST_F(description, written_again_it_is_the_same)
+{
+	void *again;
+
+	ASSERT_EQ(0, write_two(&self->machine, &self->fdt, &self->err));
+	ASSERT_EQ(0, description_read(self->fdt, fdt_totalsize(self->fdt),
+				      &self->d, &self->err));
+	ASSERT_EQ(0, description_encode(self->d, &again, &self->err));
+	ASSERT_EQ(fdt_totalsize(self->fdt), fdt_totalsize(again));
+	EXPECT_EQ(0, memcmp(self->fdt, again, fdt_totalsize(again)));
+	free(again);
 }
 
 TEST_F(description, vm_config_has_defaults)

@@ -38,16 +38,21 @@ static nvme_status_t build_supported(const struct nvme_req *req, void *buf)
 	return NVME_SC_SUCCESS;
 }
 
+/*
+ * There is a page for each I/O command set. Of one that is not there no command
+ * is supported, which is what its page says: a controller that knows of command
+ * sets (CAP.CSS) is asked for the others, too, and nvme-cli shows nothing at
+ * all when one of them is refused.
+ */
 static nvme_status_t build_effects(const struct nvme_req *req, void *buf)
 {
+	u32 csi = nvme_get(NVME_LOG_CDW14_CSI, nvme_cdw(req, 14));
 	struct nvme_log_effects *log = buf;
 	u32 i;
 
-	if (nvme_get(NVME_LOG_CDW14_CSI, nvme_cdw(req, 14)) != NVME_CSI_NVM)
-		return NVME_SC_INVALID_FIELD;
 	for (i = 0; i < nvme_admin_cmds_nr; i++)
 		log->acs[i] = cpu_to_le32(nvme_admin_cmds[i].effects);
-	for (i = 0; i < nvme_io_cmds_nr; i++)
+	for (i = 0; csi == NVME_CSI_NVM && i < nvme_io_cmds_nr; i++)
 		log->iocs[i] = cpu_to_le32(nvme_io_cmds[i].effects);
 	return NVME_SC_SUCCESS;
 }

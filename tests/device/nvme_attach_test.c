@@ -28,6 +28,25 @@ static struct nvme_ctrl_list *list_of_us(struct test_nvme *t)
 	return list;
 }
 
+/* OACS bit 3 would promise Namespace Management too, and room for it. */
+TEST_F(nvme, attachment_is_told_by_the_effects_log_alone)
+{
+	struct nvme_sqe cmd = nvme_driver_cmd(NVME_ADM_NS_MANAGEMENT, 1);
+	struct nvme_id_ctrl *id = (void *)self->ptr;
+	struct nvme_log_effects *log = (void *)(self->ptr + 4096);
+
+	ASSERT_EQ(0, nvme_driver_identify(self->drv, NVME_CNS_CTRL, 0,
+					  self->buf));
+	EXPECT_EQ(0, le16_to_cpu(id->oacs) & NVME_OACS_NS_MANAGEMENT);
+	EXPECT_TRUE(test_all(id->unvmcap, 0, sizeof(id->unvmcap)));
+	ASSERT_EQ(0, nvme_driver_get_log(self->drv, NVME_LID_EFFECTS, 0, 4096,
+					 self->buf + 4096));
+	EXPECT_EQ(1, le32_to_cpu(log->acs[NVME_ADM_NS_ATTACHMENT]) & 1);
+	EXPECT_EQ(0, le32_to_cpu(log->acs[NVME_ADM_NS_MANAGEMENT]));
+	cmd.prp.prp1 = cpu_to_le64(self->buf);
+	EXPECT_EQ(SC(INVALID_OPCODE), nvme_driver_admin(self->drv, &cmd));
+}
+
 TEST_F(nvme, detached_namespace_is_gone_and_comes_back)
 {
 	struct nvme_ns_list *ids = (void *)(self->ptr + 4096);

@@ -148,7 +148,7 @@ FIXTURE(disk)
 	char path[40];
 	u8 *bytes;
 	struct error err;
-	u32 partition;
+	struct root_choice root;
 };
 
 FIXTURE_SETUP(disk)
@@ -169,21 +169,30 @@ FIXTURE_TEARDOWN(disk)
 	free(self->bytes);
 }
 
-static int choose(const char *path, const u8 *bytes, u32 *partition,
+static int choose(const char *path, const u8 *bytes, struct root_choice *root,
 		  struct error *err)
 {
 	FILE *f = fopen(path, "w");
 
 	assert(f && fwrite(bytes, DISK_SIZE, 1, f) == 1);
 	assert(!fclose(f));
-	return root_choose(path, partition, err);
+	return root_choose(path, root, err);
 }
 
 #define EXPECT_PARTITION(n)						\
 	do {								\
 		EXPECT_EQ(0, choose(self->path, self->bytes,		\
-				    &self->partition, &self->err));	\
-		EXPECT_EQ(n, self->partition);				\
+				    &self->root, &self->err));		\
+		EXPECT_EQ(n, self->root.partition);			\
+		EXPECT_TRUE(self->root.found);				\
+	} while (0)
+
+#define EXPECT_NO_ROOT()						\
+	do {								\
+		EXPECT_EQ(0, choose(self->path, self->bytes,		\
+				    &self->root, &self->err));		\
+		EXPECT_EQ(0, self->root.partition);			\
+		EXPECT_FALSE(self->root.found);				\
 	} while (0)
 
 static void put32(u8 *at, u32 v)
@@ -309,14 +318,14 @@ TEST_F(disk, file_system_on_the_whole_disk)
 	EXPECT_PARTITION(0);
 }
 
-TEST_F(disk, empty_disk_is_left_to_the_guest)
+TEST_F(disk, empty_disk_has_no_root)
 {
-	EXPECT_PARTITION(0);
+	EXPECT_NO_ROOT();
 }
 
 TEST_F(disk, missing_disk_is_an_error)
 {
-	EXPECT_EQ(-ENOENT, root_choose("/nowhere/disk", &self->partition,
+	EXPECT_EQ(-ENOENT, root_choose("/nowhere/disk", &self->root,
 				       &self->err));
 	EXPECT_NE(NULL, strstr(self->err.text, "/nowhere/disk"));
 }
@@ -327,7 +336,7 @@ TEST_F(disk, mbr_first_with_a_file_system)
 	put_mbr(self->bytes, 1, 0x83, 4096, 2048);
 	put_mbr(self->bytes, 2, 0x83, 8192, 2048);
 	put_swap(self->bytes + 2048 * 512);
-	EXPECT_PARTITION(0);
+	EXPECT_NO_ROOT();
 	put_ext2(self->bytes + 8192 * 512);
 	EXPECT_PARTITION(3);
 	put_ext2(self->bytes + 4096 * 512);
@@ -387,9 +396,9 @@ TEST_F(disk, random_tables_do_no_harm)
 				(u8)test_random_u64(&rnd);
 		/* The entries are looked at only if their sum is right. */
 		put_gpt_header(self->bytes, 512, 1, SECTORS - 1, 2);
-		EXPECT_EQ(0, choose(self->path, self->bytes, &self->partition,
+		EXPECT_EQ(0, choose(self->path, self->bytes, &self->root,
 				    &self->err));
-		EXPECT_LE(self->partition, 128);
+		EXPECT_LE(self->root.partition, 128);
 	}
 }
 

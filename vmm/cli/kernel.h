@@ -19,7 +19,17 @@ int kernel_find(const struct kernel_search *where, char **path,
 		struct error *err) __must_check;
 int kernel_find_default(char **path, struct error *err) __must_check;
 
-int root_choose(const char *image, u32 *partition, struct error *err)
+/**
+ * struct root_choice - what to mount as root
+ * @found: a root was recognised; else the disk as a whole is a guess
+ * @partition: its number, 0 for the whole disk
+ */
+struct root_choice {
+	bool found;
+	u32 partition;
+};
+
+int root_choose(const char *image, struct root_choice *root, struct error *err)
 	__must_check;
 
 #endif /* LKVM_KERNEL_H */

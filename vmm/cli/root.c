@@ -138,29 +138,28 @@ static u32 find_partition(const struct image *img)
 /**
  * root_choose() - which part of a disk to mount as root
  * @image: the disk
- * @partition: out: number of the partition, 0 for the whole disk
+ * @root: out: the choice
  * @err: set on failure
- *
- * An image in which nothing is found is taken to be a root as a whole: the
- * guest will say what it thinks of that.
  *
  * Return: 0, or a negative errno when @image cannot be read.
  */
-int root_choose(const char *image, u32 *partition, struct error *err)
+int root_choose(const char *image, struct root_choice *root, struct error *err)
 {
 	static const u32 block_sizes[] = { 512, 4096 };
 	struct image img;
 	unsigned int i;
 
-	*partition = 0;
+	*root = (struct root_choice){ .found = false };
 	img.fd = open(image, O_RDONLY | O_CLOEXEC);
 	if (img.fd < 0)
 		return error_set(err, -errno, "%s: %m", image);
-	for (i = 0; i < ARRAY_SIZE(block_sizes) && !*partition; i++) {
+	for (i = 0; i < ARRAY_SIZE(block_sizes) && !root->found; i++) {
 		img.block_size = block_sizes[i];
-		if (has_root(&img, 0, 0))
+		root->found = has_root(&img, 0, 0);
+		if (root->found)
 			break;
-		*partition = find_partition(&img);
+		root->partition = find_partition(&img);
+		root->found = root->partition;
 	}
 	close(img.fd);
 	return 0;

@@ -97,24 +97,31 @@ static bool has_word(const char *words, const char *start)
 	return false;
 }
 
+/*
+ * With an initrd, only what is known to be a root: one that is made to mount a
+ * root wants to know which, and one that is a whole system does not care. A
+ * guess would send the former after a disk that is for data only.
+ */
 static int add_root(struct text *cmdline, const struct cli_device *dev,
-		    struct error *err)
+		    bool initrd, struct error *err)
 {
 	const struct device_class *class = dev->class;
 	const char *file = option_get_string(class->options, dev->config,
 					     "file");
 	const char *mode = option_get_bool(class->options, dev->config, "ro") ?
 		"ro" : "rw";
-	u32 partition;
+	struct root_choice root;
 
 	/* What is no file, the device will say. */
 	if (access(file, R_OK))
 		return 0;
-	if (root_choose(file, &partition, err))
+	if (root_choose(file, &root, err))
 		return error_prefix(err, "%s", class->name);
-	if (partition)
+	if (initrd && !root.found)
+		return 0;
+	if (root.partition)
 		add_word(cmdline, "root=%s%s%u %s rootwait", class->guest_disk,
-			 class->guest_partition, partition, mode);
+			 class->guest_partition, root.partition, mode);
 	else
 		add_word(cmdline, "root=%s %s rootwait", class->guest_disk,
 			 mode);
@@ -134,11 +141,11 @@ static int make_cmdline(const struct run_options *opts,
 		if (!has_word(opts->params, "console="))
 			add_word(&text, "console=ttyS0");
 	}
-	for (i = 0; !opts->nodefaults && !opts->initrd &&
-	     !has_word(opts->params, "root=") && i < args->devices_nr; i++) {
+	for (i = 0; !opts->nodefaults && !has_word(opts->params, "root=") &&
+	     i < args->devices_nr; i++) {
 		if (!args->devices[i].class->guest_disk)
 			continue;
-		ret = add_root(&text, &args->devices[i], err);
+		ret = add_root(&text, &args->devices[i], opts->initrd, err);
 		break;
 	}
 	if (opts->params)

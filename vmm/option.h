@@ -5,6 +5,8 @@
 #include "vmm/base/error.h"
 #include "vmm/base/types.h"
 
+struct tree_writer;
+
 /* Longest string value, and most values of a list. */
 #define OPTION_TEXT_MAX	4095
 #define OPTION_LIST_MAX	256
@@ -118,8 +120,8 @@ int option_parse(const struct option_table *table, void *config,
 		 const char *text, struct error *err) __must_check;
 int option_check(const struct option_table *table, const void *config,
 		 struct error *err) __must_check;
-int option_save_node(const struct option_table *table, const void *config,
-		     enum option_scope scope, void *fdt) __must_check;
+void option_save_node(const struct option_table *table, const void *config,
+		      enum option_scope scope, struct tree_writer *w);
 int option_load_node(const struct option_table *table, void *config,
 		     enum option_scope scope, const void *fdt, int node,
 		     struct error *err) __must_check;

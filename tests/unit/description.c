@@ -267,6 +267,21 @@ TEST_F(description, slots_do_not_depend_on_what_comes_behind)
 	EXPECT_EQ(slot, find(self->d, &disk_class, 0)->addr.slot);
 }
 
+TEST_F(description, what_takes_too_much_is_refused)
+{
+	char *words = malloc(DESCRIPTION_MAX + 1);
+
+	ASSERT_NE(NULL, words);
+	memset(words, 'a', DESCRIPTION_MAX);
+	words[DESCRIPTION_MAX] = 0;
+	free(self->machine.cmdline);
+	self->machine.cmdline = words;
+	EXPECT_EQ(-E2BIG, description_write(&self->machine, NULL, 0,
+					    &self->fdt, &self->err));
+	EXPECT_NE(NULL, strstr(self->err.text, "1024 KiB"));
+	EXPECT_EQ(NULL, self->fdt);
+}
+
 TEST_F(description, too_many_devices_are_refused)
 {
 	struct disk_config c = { .file = STRING("x"), .queues = 1 };

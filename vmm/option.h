@@ -120,6 +120,8 @@ int option_set(const struct option_table *table, void *config,
 	__must_check;
 int option_parse(const struct option_table *table, void *config,
 		 const char *text, struct error *err) __must_check;
+int option_replace(const struct option_table *table, void *config,
+		   const char *text, struct error *err) __must_check;
 int option_check(const struct option_table *table, const void *config,
 		 struct error *err) __must_check;
 void option_save_node(const struct option_table *table, const void *config,

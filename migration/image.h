@@ -106,7 +106,7 @@ struct image {
  */
 struct image_progress {
 	_Atomic u64 done;
-	u64 total;
+	_Atomic u64 total;
 };
 
 int image_create(struct channel *ch, u16 machine, struct image **out,

@@ -42,6 +42,10 @@ static int live_rounds(struct snapshot *s, struct error *err)
 	u64 pages = 0, before, start, done, limit;
 	int ret;
 
+	/* At first the log may have all pages: those are put anyway. */
+	ret = memory_save_take(&s->ms, &s->log, &pages, err);
+	if (ret)
+		return ret;
 	for (;;) {
 		start = now_ns();
 		done = atomic_load(&s->ms.progress.done);
@@ -96,9 +100,19 @@ static int last_part(struct snapshot *s, struct error *err)
 
 static int stop_guest(struct snapshot *s, struct error *err)
 {
+	int ret;
+
+	/* It may begin anew, and then it must not find itself held. */
+	if (atomic_load(&s->vm->end) != VM_END_NONE)
+		return error_set(err, -ECANCELED, "the guest has just ended");
 	s->was_running = vm_phase_get(s->vm) == VM_RUNNING;
 	s->pause_start_ns = now_ns();
-	return vm_pause(s->vm, err);
+	ret = vm_pause(s->vm, err);
+	if (ret)
+		return ret;
+	s->stopped = true;
+	s->vm->paused_for = "a snapshot";
+	return 0;
 }
 
 static void let_go_on(struct snapshot *s)
@@ -106,6 +120,10 @@ static void let_go_on(struct snapshot *s)
 	struct error err = ERROR_INIT;
 
 	dirty_log_stop(&s->log);
+	if (!s->stopped)
+		return;
+	s->stopped = false;
+	s->vm->paused_for = NULL;
 	if (!s->was_running || atomic_load(&s->vm->end) != VM_END_NONE)
 		return;
 	if (vm_resume(s->vm, &err))
@@ -118,10 +136,12 @@ static void last_call_run(struct loop_call *call)
 	struct snapshot *s = container_of(call, struct snapshot, last_call);
 	int ret = 0;
 
+	atomic_store(&s->step, SNAPSHOT_STEP_STOPPED);
 	if (s->mode != SNAPSHOT_PAUSED)
 		ret = stop_guest(s, &s->err);
 	if (!ret)
 		ret = last_part(s, &s->err);
+	/* To be ended it stays stopped, until the file is safe or has failed. */
 	if (ret || s->mode != SNAPSHOT_STOP)
 		let_go_on(s);
 	else
@@ -145,6 +165,7 @@ static int save(struct snapshot *s, struct error *err)
 		;
 	if (s->last_ret)
 		return s->last_ret;
+	atomic_store(&s->step, SNAPSHOT_STEP_COMMIT);
 	ret = image_commit(s->image, err);
 	return ret ? ret : snapshot_file_commit(&s->file, err);
 }
@@ -167,8 +188,8 @@ static void done_call_run(struct loop_call *call)
 	struct snapshot *s = container_of(call, struct snapshot, done_call);
 
 	pthread_join(s->thread, NULL);
-	/* A failure before the last call leaves the guest as it was then. */
-	if (s->log.active || (s->mode == SNAPSHOT_PAUSED && !s->stats.pause_ns))
+	/* A failure leaves the guest as it was. */
+	if (s->err.code)
 		let_go_on(s);
 	s->ended = true;
 	if (s->on_done)
@@ -177,6 +198,9 @@ static void done_call_run(struct loop_call *call)
 
 static void snapshot_free(struct snapshot *s)
 {
+	/* After a snapshot that was to stop it, the guest is its caller's. */
+	if (s->stopped)
+		s->vm->paused_for = NULL;
 	memory_save_destroy(&s->ms);
 	image_free(s->image);
 	snapshot_file_abort(&s->file);
@@ -190,7 +214,7 @@ static int prepare(struct snapshot *s, const struct snapshot_request *req,
 {
 	int ret;
 
-	ret = snapshot_file_create(&s->file, req->path, err);
+	ret = snapshot_file_create(&s->file, req->path, req->force, err);
 	if (ret)
 		return ret;
 	s->file.ch->control = &s->control;
@@ -249,13 +273,13 @@ int snapshot_start(struct vm *vm, const struct snapshot_request *req,
 	ret = -pthread_create(&s->thread, NULL, snapshot_thread, s);
 	if (ret) {
 		error_set(err, ret, "snapshot: thread: %s", strerror(-ret));
-		let_go_on(s);
 		goto err_free;
 	}
 	*out = s;
 	return 0;
 
 err_free:
+	let_go_on(s);
 	snapshot_free(s);
 	return ret;
 }
@@ -269,6 +293,28 @@ err_free:
 void snapshot_cancel(struct snapshot *s)
 {
 	channel_control_cancel(&s->control);
+}
+
+/**
+ * snapshot_progress() - how far a snapshot is
+ * @s: the snapshot
+ * @p: out
+ *
+ * Context: main loop.
+ */
+void snapshot_progress(const struct snapshot *s, struct snapshot_progress *p)
+{
+	u64 now = now_ns();
+
+	*p = (struct snapshot_progress) {
+		.step = (enum snapshot_step)atomic_load(&s->step),
+		.round = atomic_load(&s->stats.rounds) + 1,
+		.total = atomic_load(&s->ms.progress.total),
+		.pause_ns = s->stopped ? now - s->pause_start_ns :
+					 s->stats.pause_ns,
+		.elapsed_ns = now - s->start_ns,
+	};
+	p->done = min_of(atomic_load(&s->ms.progress.done), p->total);
 }
 
 /**

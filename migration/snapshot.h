@@ -26,6 +26,38 @@ enum snapshot_mode {
 };
 
 /**
+ * enum snapshot_step - how far a snapshot is
+ * @SNAPSHOT_STEP_MEMORY: memory is written, while the guest runs if it may
+ * @SNAPSHOT_STEP_STOPPED: the guest stands still, for the last pages and state
+ * @SNAPSHOT_STEP_COMMIT: the file is being brought to stable storage
+ * @SNAPSHOT_STEPS: how many there are
+ */
+enum snapshot_step {
+	SNAPSHOT_STEP_MEMORY,
+	SNAPSHOT_STEP_STOPPED,
+	SNAPSHOT_STEP_COMMIT,
+	SNAPSHOT_STEPS,
+};
+
+/**
+ * struct snapshot_progress - how far a snapshot is, at one moment
+ * @step: see enum snapshot_step
+ * @round: of the rounds over memory, from 1 on
+ * @done: bytes of memory put, over all rounds
+ * @total: what @done will be when this round has ended
+ * @pause_ns: how long the guest has been stopped so far
+ * @elapsed_ns: since the start
+ */
+struct snapshot_progress {
+	enum snapshot_step step;
+	u32 round;
+	u64 done;
+	u64 total;
+	u64 pause_ns;
+	u64 elapsed_ns;
+};
+
+/**
  * struct snapshot_stats - how a snapshot went
  * @rounds: rounds over guest memory, the last one included
  * @bytes: memory put, over all rounds
@@ -33,7 +65,7 @@ enum snapshot_mode {
  * @total_ns: from the start to the file's name
  */
 struct snapshot_stats {
-	u32 rounds;
+	_Atomic u32 rounds;
 	u64 bytes;
 	u64 pause_ns;
 	u64 total_ns;
@@ -43,6 +75,7 @@ struct snapshot_stats {
  * struct snapshot_request - what is wanted
  * @path: the file
  * @mode: see enum snapshot_mode
+ * @force: replace also a file that is no snapshot
  * @threads: how many write, 0 for a good number
  * @on_done: called on the main loop when all has ended
  * @arg: for @on_done
@@ -50,6 +83,7 @@ struct snapshot_stats {
 struct snapshot_request {
 	const char *path;
 	enum snapshot_mode mode;
+	bool force;
 	u32 threads;
 	void (*on_done)(void *arg, const struct error *err);
 	void *arg;
@@ -73,9 +107,11 @@ struct snapshot_request {
  * @done_call: posted by the thread at its end
  * @ended: @done_call has run
  * @err: why it failed
+ * @step: an enum snapshot_step
  * @stats: how it went
  * @start_ns: CLOCK_MONOTONIC at the start
  * @pause_start_ns: CLOCK_MONOTONIC when the guest stopped
+ * @stopped: we keep the guest stopped
  * @was_running: the guest ran when it was stopped
  */
 struct snapshot {
@@ -95,15 +131,18 @@ struct snapshot {
 	struct loop_call done_call;
 	bool ended;
 	struct error err;
+	_Atomic u32 step;
 	struct snapshot_stats stats;
 	u64 start_ns;
 	u64 pause_start_ns;
+	bool stopped;
 	bool was_running;
 };
 
 int snapshot_start(struct vm *vm, const struct snapshot_request *req,
 		   struct snapshot **out, struct error *err) __must_check;
 void snapshot_cancel(struct snapshot *s);
+void snapshot_progress(const struct snapshot *s, struct snapshot_progress *p);
 void snapshot_destroy(struct snapshot *s);
 
 #endif /* LKVM_SNAPSHOT_H */

@@ -18,6 +18,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "migration/image.h"
 #include "migration/snapshot_file.h"
 
 /* The folder of @f->path, and the name in it. */
@@ -44,8 +45,31 @@ static int open_folder(struct snapshot_file *f, struct error *err)
 	return 0;
 }
 
-/* A file that is there may be replaced; anything else is not a snapshot. */
-static int check_target(const struct snapshot_file *f, struct error *err)
+/* Whoever mistypes a name shall not lose a disk by it. */
+static int check_snapshot(const struct snapshot_file *f, struct error *err)
+{
+	struct channel_file_config config = {
+		.dirfd = f->dirfd, .path = f->name,
+	};
+	struct image *image;
+	struct channel *ch;
+	int ret;
+
+	ret = channel_file_open(&config, &ch, NULL);
+	if (!ret) {
+		ret = image_open(ch, &image, NULL);
+		if (!ret)
+			image_free(image);
+		channel_close(ch);
+	}
+	return ret ? error_set(err, -EEXIST,
+			       "%s exists and is not a snapshot; name another file, or use --force to replace it",
+			       f->path) : 0;
+}
+
+/* A snapshot that is there may be replaced, nothing else unless @force. */
+static int check_target(const struct snapshot_file *f, bool force,
+			struct error *err)
 {
 	struct stat st;
 
@@ -53,7 +77,7 @@ static int check_target(const struct snapshot_file *f, struct error *err)
 		return errno == ENOENT ? 0 :
 		       error_set(err, -errno, "%s: %m", f->path);
 	if (S_ISREG(st.st_mode))
-		return 0;
+		return force || !st.st_size ? 0 : check_snapshot(f, err);
 	return error_set(err, S_ISDIR(st.st_mode) ? -EISDIR : -EINVAL,
 			 "%s exists and is not a regular file", f->path);
 }
@@ -102,13 +126,15 @@ static int open_file(struct snapshot_file *f, struct error *err)
  * snapshot_file_create() - begin a file
  * @f: to be filled; ended by snapshot_file_commit() or snapshot_file_abort()
  * @path: where it will be
+ * @force: it may replace any file, not only an empty one or a snapshot
  * @err: filled on failure
  *
- * Return: 0; -EISDIR for a folder; -EINVAL for a pipe, a device or a link; or
- * what the system said. On failure nothing is left.
+ * Return: 0; -EISDIR for a folder; -EINVAL for a pipe, a device or a link;
+ * -EEXIST for a file that is not to be replaced; or what the system said. On
+ * failure nothing is left.
  */
 int snapshot_file_create(struct snapshot_file *f, const char *path,
-			 struct error *err)
+			 bool force, struct error *err)
 {
 	int ret;
 
@@ -119,7 +145,7 @@ int snapshot_file_create(struct snapshot_file *f, const char *path,
 		return error_set(err, -ENOMEM, "out of memory");
 	ret = open_folder(f, err);
 	if (!ret)
-		ret = check_target(f, err);
+		ret = check_target(f, force, err);
 	if (!ret)
 		ret = open_file(f, err);
 	if (ret)

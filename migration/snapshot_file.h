@@ -22,7 +22,7 @@ struct snapshot_file {
 };
 
 int snapshot_file_create(struct snapshot_file *f, const char *path,
-			 struct error *err) __must_check;
+			 bool force, struct error *err) __must_check;
 int snapshot_file_commit(struct snapshot_file *f, struct error *err)
 	__must_check;
 void snapshot_file_abort(struct snapshot_file *f);

@@ -55,6 +55,7 @@ static const char *const end_names[VM_ENDS] = {
 	[VM_END_TRIPLE_FAULT]	= "triple-fault",
 	[VM_END_KILLED]		= "killed",
 	[VM_END_DEBUG_EXIT]	= "debug-exit",
+	[VM_END_SAVED]		= "saved",
 	[VM_END_ERROR]		= "error",
 };
 
@@ -528,7 +529,7 @@ static u64 now_ns(void)
  * @err: filled on failure
  *
  * Context: main loop.
- * Return: 0 or -EBUSY.
+ * Return: 0; -EBUSY in another phase, or while something keeps it paused.
  */
 int vm_resume(struct vm *vm, struct error *err)
 {
@@ -537,6 +538,9 @@ int vm_resume(struct vm *vm, struct error *err)
 	if (vm->phase != VM_PAUSED)
 		return error_set(err, -EBUSY, "%s is %s", vm->name,
 				 vm_phase_name(vm->phase));
+	if (vm->paused_for)
+		return error_set(err, -EBUSY, "%s stays paused for %s",
+				 vm->name, vm->paused_for);
 	if (!vm->started_ns)
 		vm->started_ns = now_ns();
 	resume_devices(vm);

@@ -47,6 +47,7 @@ enum vm_phase {
  * @VM_END_TRIPLE_FAULT: a CPU gave up
  * @VM_END_KILLED: the user ended it (stop --force, Ctrl-a x, a signal)
  * @VM_END_DEBUG_EXIT: it wrote to the debug-exit port; see @code
+ * @VM_END_SAVED: a snapshot has been taken, to end with
  * @VM_END_ERROR: the VMM or KVM failed; the reason is in &vm.end_error
  * @VM_ENDS: how many there are
  */
@@ -58,6 +59,7 @@ enum vm_end {
 	VM_END_TRIPLE_FAULT,
 	VM_END_KILLED,
 	VM_END_DEBUG_EXIT,
+	VM_END_SAVED,
 	VM_END_ERROR,
 	VM_ENDS,
 };
@@ -74,17 +76,6 @@ enum vm_end {
 struct vm_ram_file {
 	int fd;
 	u64 offset;
-};
-
-/**
- * enum vm_clock - where the guest's clocks go on when a saved state is loaded
- * @VM_CLOCK_HOST: where they would be had the machine run all the while, by
- *                 the host's wall clock
- * @VM_CLOCK_SAVED: where they were: the time in between has not happened
- */
-enum vm_clock {
-	VM_CLOCK_HOST,
-	VM_CLOCK_SAVED,
 };
 
 /**
@@ -125,7 +116,6 @@ struct vm_config {
  * @vcpus: @cpus_nr of them
  * @cpus_nr: how many
  * @arch: what the architecture keeps; owned by it
- * @clock: see enum vm_clock
  * @end_lock: protects @end_code and @end_error (LOCK_LEAF)
  * @end: why it ended
  * @end_code: VM_END_DEBUG_EXIT: the value written
@@ -133,6 +123,8 @@ struct vm_config {
  * @end_call: posted to @loop when @end was set
  * @on_phase: told of each change of @phase, on the main loop; or NULL
  * @on_phase_arg: for @on_phase
+ * @paused_for: what keeps it paused ("a snapshot"), so that it cannot be
+ *              resumed; NULL for nothing. Main loop
  * @started_ns: CLOCK_MONOTONIC when it first ran
  * @consoles: what each serial port is connected to, NULL for nothing
  * @power_button: press the ACPI power button; set by the device that has it
@@ -158,7 +150,6 @@ struct vm {
 	struct vcpu *vcpus;
 	u32 cpus_nr;
 	struct arch_vm *arch;
-	enum vm_clock clock;
 	struct mutex end_lock;
 	_Atomic u32 end;
 	u32 end_code;
@@ -166,6 +157,7 @@ struct vm {
 	struct loop_call end_call;
 	void (*on_phase)(struct vm *vm, void *arg);
 	void *on_phase_arg;
+	const char *paused_for;
 	u64 started_ns;
 	struct console *consoles[VM_CONSOLES];
 	void (*power_button)(struct device *dev);

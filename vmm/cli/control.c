@@ -4,8 +4,8 @@
  *
  * A machine listens on a UNIX stream socket, mode 0600 in a folder of mode
  * 0700. A request is a line with a JSON object, the answer another one;
- * Documentation/control-protocol.rst has the schema, control_commands.c the
- * commands.
+ * Documentation/control-protocol.rst has the schema, control_request.c reads
+ * requests, control_commands.c has the commands.
  *
  * Each client has one io_uring operation at a time: either its next bytes are
  * being received or its answer is being sent. So a client that sends without
@@ -14,9 +14,15 @@
  * connection, after an answer that says so. Above CONTROL_CLIENTS_MAX clients
  * the next one waits in the socket's backlog.
  *
+ * A command that takes its time is a job of the client that has asked for it.
+ * Meanwhile nothing is received from that client, it is told about events as
+ * far as it reads (one that it is too slow for is left out), and a second
+ * operation waits for its hang-up, which cancels the job.
+ *
  * Threads: the main loop.
  */
 #include <json-c/json.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -25,7 +31,7 @@
 #include <unistd.h>
 
 #include "vmm/base/log.h"
-#include "vmm/cli/control.h"
+#include "vmm/cli/control_priv.h"
 #include "vmm/vm.h"
 
 /* How long the last answers may take once the machine has ended. */
@@ -36,42 +42,82 @@
  * @link: in &control.clients
  * @control: whose
  * @op: receiving or sending, see @answer
+ * @hangup_op: waits for the other side to hang up, while there is a @job
  * @fd: the connection
  * @busy: @op is in the ring
+ * @watching: @hangup_op is in the ring
+ * @gone: freed as soon as nothing of it is in the ring
  * @last: end the connection after this answer
+ * @job: what its last request has started
  * @in_len: bytes in @in
  * @answer: what is being sent, NULL while receiving
  * @answer_len: bytes of it
  * @answer_sent: bytes of it that were sent
+ * @next: a line to be sent after it, or NULL
  * @in: received and not looked at yet
  */
 struct control_client {
 	struct list link;
 	struct control *control;
 	struct io_op op;
+	struct io_op hangup_op;
 	int fd;
 	bool busy;
+	bool watching;
+	bool gone;
 	bool last;
+	struct control_job *job;
 	size_t in_len;
 	char *answer;
 	size_t answer_len;
 	size_t answer_sent;
+	char *next;
 	char in[CONTROL_LINE_MAX];
 };
 
 static void start_accept(struct control *control);
 static void go_on(struct control_client *client);
 
-static void drop_client(struct control_client *client)
+/* Frees a client that is gone, once the ring has let go of it. */
+static void put_client(struct control_client *client)
 {
 	struct control *control = client->control;
 
+	if (client->busy || client->watching)
+		return;
 	list_del(&client->link);
 	control->clients_nr--;
 	close(client->fd);
 	free(client->answer);
+	free(client->next);
 	free(client);
 	start_accept(control);
+}
+
+static void stop_watching(struct control_client *client)
+{
+	struct iothread *loop = &client->control->vm->loop;
+
+	if (client->watching)
+		io_uring_prep_cancel(iothread_sqe(loop, NULL),
+				     &client->hangup_op, 0);
+}
+
+static void drop_client(struct control_client *client)
+{
+	struct control_job *job = client->job;
+
+	client->gone = true;
+	if (job) {
+		client->job = NULL;
+		job->client = NULL;
+		stop_watching(client);
+		control_job_cancel(job, "the client has hung up");
+	}
+	/* A line that is being sent to nobody. */
+	if (client->busy)
+		shutdown(client->fd, SHUT_RDWR);
+	put_client(client);
 }
 
 /* ---- one client --------------------------------------------------------- */
@@ -97,22 +143,50 @@ static void start_send(struct control_client *client)
 			   MSG_NOSIGNAL);
 }
 
-/* False when there is no memory for it. */
-static bool set_answer(struct control_client *client, struct json_object *obj)
+static void start_watching(struct control_client *client)
+{
+	struct iothread *loop = &client->control->vm->loop;
+
+	if (client->watching)
+		return;
+	client->watching = true;
+	io_uring_prep_poll_add(iothread_sqe(loop, &client->hangup_op),
+			       client->fd, POLLRDHUP);
+}
+
+static void hangup_done(struct io_op *op, s32 res, u32 flags)
+{
+	struct control_client *client =
+		container_of(op, struct control_client, hangup_op);
+
+	client->watching = false;
+	if (client->gone)
+		put_client(client);
+	else if (client->job && res > 0)
+		drop_client(client);
+	else if (client->job)
+		start_watching(client);
+}
+
+/* An object as a line; NULL when there is no memory for it. */
+static char *make_line(struct json_object *obj)
 {
 	const char *text = json_object_to_json_string_ext(obj,
 			JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE);
 	size_t len = strlen(text);
+	char *line = malloc(len + 2);
 
-	client->answer = malloc(len + 1);
-	if (client->answer) {
-		memcpy(client->answer, text, len);
-		client->answer[len] = '\n';
-		client->answer_len = len + 1;
-		client->answer_sent = 0;
-	}
+	if (line)
+		strcpy(stpcpy(line, text), "\n");
 	json_object_put(obj);
-	return client->answer;
+	return line;
+}
+
+static void set_answer(struct control_client *client, char *line)
+{
+	client->answer = line;
+	client->answer_len = line ? strlen(line) : 0;
+	client->answer_sent = 0;
 }
 
 /*
@@ -131,14 +205,33 @@ static void try_send(struct control_client *client)
 static void answer_done(struct control_client *client)
 {
 	free(client->answer);
-	client->answer = NULL;
+	set_answer(client, client->next);
+	client->next = NULL;
+}
+
+/* A line behind the one that is being sent, if there is one. */
+static void queue_line(struct control_client *client, struct json_object *obj)
+{
+	char *line = make_line(obj);
+
+	if (!line)
+		client->last = true;
+	else if (client->answer)
+		client->next = line;
+	else
+		set_answer(client, line);
+	if (line && client->answer == line && !client->busy) {
+		try_send(client);
+		if (client->answer_sent == client->answer_len)
+			answer_done(client);
+	}
 }
 
 /* Takes one line out of the buffer; false when there is none. */
 static bool take_line(struct control_client *client)
 {
-	struct vm *vm = client->control->vm;
 	char *end = memchr(client->in, '\n', client->in_len);
+	struct json_object *answer;
 	size_t len;
 
 	if (!end) {
@@ -149,26 +242,30 @@ static bool take_line(struct control_client *client)
 	}
 	len = (size_t)(end - client->in);
 	/* A line that is too long is no request: its answer says so. */
-	if (!set_answer(client, control_answer(vm, client->last ? NULL :
-					       client->in, len)))
-		client->last = true;
+	answer = control_answer(client->control,
+				client->last ? NULL : client->in, len,
+				&client->job);
 	client->in_len -= len + 1;
 	memmove(client->in, end + 1, client->in_len);
+	if (client->job) {
+		client->job->client = client;
+		start_watching(client);
+	} else {
+		queue_line(client, answer);
+	}
 	return true;
 }
 
 /* Nothing is in the ring for this client: find out what is next. */
 static void go_on(struct control_client *client)
 {
-	while (!client->answer && !client->last && take_line(client)) {
-		if (!client->answer)
-			break;
-		try_send(client);
-		if (client->answer_sent == client->answer_len)
-			answer_done(client);
-	}
+	while (!client->answer && !client->job && !client->last &&
+	       take_line(client))
+		;
 	if (client->answer)
 		start_send(client);
+	else if (client->job)
+		return;
 	else if (client->last || client->control->closing)
 		drop_client(client);
 	else
@@ -181,6 +278,10 @@ static void client_done(struct io_op *op, s32 res, u32 flags)
 		container_of(op, struct control_client, op);
 
 	client->busy = false;
+	if (client->gone) {
+		put_client(client);
+		return;
+	}
 	if (res == -EINTR || res == -EAGAIN) {
 		go_on(client);
 		return;
@@ -197,6 +298,117 @@ static void client_done(struct io_op *op, s32 res, u32 flags)
 		client->in_len += (size_t)res;
 	}
 	go_on(client);
+}
+
+/* ---- jobs --------------------------------------------------------------- */
+
+/**
+ * control_job_check() - may a job begin?
+ * @call: the request that wants one
+ * @err: names the job that is under way
+ *
+ * One at a time: each of them wants to know what the guest writes.
+ *
+ * Return: 0 or -EBUSY.
+ */
+int control_job_check(const struct control_call *call, struct error *err)
+{
+	const struct list *jobs = &call->control->jobs;
+	const struct control_job *job;
+
+	if (list_is_empty(jobs))
+		return 0;
+	job = list_entry(jobs->next, struct control_job, link);
+	return error_set(err, -EBUSY, "%s of %s is under way already",
+			 job->what, call->vm->name);
+}
+
+/**
+ * control_job_begin() - a command goes on after it has returned
+ * @call: the request
+ * @job: to be filled
+ * @what: see struct control_job
+ * @cancel: likewise
+ */
+void control_job_begin(struct control_call *call, struct control_job *job,
+		       const char *what,
+		       void (*cancel)(struct control_job *job))
+{
+	*job = (struct control_job) {
+		.control = call->control, .what = what, .cancel = cancel,
+	};
+	list_add_tail(&call->control->jobs, &job->link);
+	call->job = job;
+}
+
+/**
+ * control_job_event() - tell the client how far a job is
+ * @job: the job
+ * @body: what to tell; gets an owner here
+ *
+ * An event that the client is too slow for, or that nobody waits for, is left
+ * out.
+ *
+ * Context: main loop.
+ */
+void control_job_event(struct control_job *job, struct json_object *body)
+{
+	struct control_client *client = job->client;
+	struct json_object *obj;
+
+	if (!client || client->answer) {
+		json_object_put(body);
+		return;
+	}
+	obj = json_object_new_object();
+	json_object_object_add(obj, "id", json_object_get(job->id));
+	json_object_object_add(obj, "event", body);
+	queue_line(client, obj);
+	if (client->answer && !client->busy)
+		start_send(client);
+}
+
+/**
+ * control_job_cancel() - ask a job to give up
+ * @job: the job; nothing happens when it has been asked before
+ * @why: for whoever waits for it; a constant
+ *
+ * Context: main loop.
+ */
+void control_job_cancel(struct control_job *job, const char *why)
+{
+	if (job->cancelled)
+		return;
+	job->cancelled = why;
+	job->cancel(job);
+}
+
+/**
+ * control_job_end() - a job has ended
+ * @job: the job; its memory is the caller's again
+ * @result: what came of it; gets an owner here; NULL when @err tells
+ * @err: why it failed
+ *
+ * Context: main loop, not from within the command that has started it, nor
+ * from &control_job.cancel.
+ */
+void control_job_end(struct control_job *job, struct json_object *result,
+		     const struct error *err)
+{
+	struct control_client *client = job->client;
+	struct json_object *answer = control_reply(job->id, result, err);
+
+	list_del(&job->link);
+	json_object_put(job->id);
+	if (!client) {
+		json_object_put(answer);
+		return;
+	}
+	client->job = NULL;
+	stop_watching(client);
+	queue_line(client, answer);
+	if (!client->busy)
+		go_on(client);
 }
 
 /* ---- the socket --------------------------------------------------------- */
@@ -223,6 +435,7 @@ static void add_client(struct control *control, int fd)
 	client->control = control;
 	client->fd = fd;
 	client->op.done = client_done;
+	client->hangup_op.done = hangup_done;
 	list_add_tail(&control->clients, &client->link);
 	control->clients_nr++;
 	start_receive(client);
@@ -306,6 +519,7 @@ int control_create(struct vm *vm, const struct sockaddr_un *addr,
 	control->vm = vm;
 	control->accept_op.done = accept_done;
 	list_init(&control->clients);
+	list_init(&control->jobs);
 	start_accept(control);
 	*out = control;
 	return 0;
@@ -321,15 +535,27 @@ static void end_operations(struct control *control)
 		io_uring_prep_cancel(iothread_sqe(loop, NULL),
 				     &control->accept_op, 0);
 	list_for_each_entry(client, &control->clients, link)
-		if (!client->answer)
+		if (!client->answer && !client->job)
 			shutdown(client->fd, SHUT_RD);
+}
+
+/* Commands that are under way end first; their clients hear about it. */
+static void end_jobs(struct control *control)
+{
+	struct control_job *job;
+
+	list_for_each_entry(job, &control->jobs, link)
+		control_job_cancel(job, "the machine has ended");
+	while (!list_is_empty(&control->jobs))
+		iothread_run_once(&control->vm->loop, true);
 }
 
 /**
  * control_destroy() - close the socket and all connections
  * @control: the socket, or NULL
  *
- * Answers that are on their way still arrive, if the client takes them.
+ * Jobs are cancelled and end before. Answers that are on their way still
+ * arrive, if the client takes them.
  *
  * Context: main loop's thread, outside of the loop.
  */
@@ -341,6 +567,7 @@ void control_destroy(struct control *control)
 	if (!control)
 		return;
 	control->closing = true;
+	end_jobs(control);
 	end_operations(control);
 	for (rounds = 0; control->clients_nr && rounds < LINGER_ROUNDS;
 	     rounds++) {

@@ -25,6 +25,7 @@ struct vm;
  * @closing: no more clients
  * @clients: struct control_client
  * @clients_nr: how many
+ * @jobs: struct control_job: commands that are under way
  */
 struct control {
 	struct vm *vm;
@@ -34,14 +35,12 @@ struct control {
 	bool closing;
 	struct list clients;
 	u32 clients_nr;
+	struct list jobs;
 };
 
 int control_create(struct vm *vm, const struct sockaddr_un *addr,
 		   struct control **out, struct error *err) __must_check;
 void control_destroy(struct control *control);
-
-/* control_commands.c */
-struct json_object *control_answer(struct vm *vm, const char *line, size_t len);
 
 /* control_client.c */
 int control_connect(struct runtime *rt, const char *name, int *fd,

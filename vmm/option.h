@@ -67,6 +67,7 @@ struct option_list {
  * @words: OPTION_ENUM: the words, NULL-terminated
  * @path: strings and lists: names of files; written to a description as
  *        absolute ones, so that it holds in every working directory
+ * @no_path: with @path: what begins so is no name of a file; NULL for none
  * @required: absence is an error (strings and lists only)
  */
 struct option_desc {
@@ -83,6 +84,7 @@ struct option_desc {
 	u64 unit;
 	const char *const *words;
 	bool path;
+	const char *no_path;
 	bool required;
 };
 
@@ -118,6 +120,8 @@ int option_set(const struct option_table *table, void *config,
 	__must_check;
 int option_parse(const struct option_table *table, void *config,
 		 const char *text, struct error *err) __must_check;
+int option_replace(const struct option_table *table, void *config,
+		   const char *text, struct error *err) __must_check;
 int option_check(const struct option_table *table, const void *config,
 		 struct error *err) __must_check;
 void option_save_node(const struct option_table *table, const void *config,

@@ -39,12 +39,18 @@ static const void *field(const struct option_desc *opt, const void *config)
 	return (const u8 *)config + opt->offset;
 }
 
+static bool has_prefix(const char *text, const char *prefix)
+{
+	return !strncmp(text, prefix, strlen(prefix));
+}
+
 /* The text that is written for a value: a copy, NULL when there is none. */
 static char *saved_text(const struct option_desc *opt, const char *text)
 {
 	char *cwd, *whole = NULL;
 
-	if (!opt->path || !*text || *text == '/')
+	if (!opt->path || !*text || *text == '/' ||
+	    (opt->no_path && has_prefix(text, opt->no_path)))
 		return strdup(text);
 	cwd = getcwd(NULL, 0);
 	if (cwd && asprintf(&whole, "%s/%s", strcmp(cwd, "/") ? cwd : "",

@@ -26,6 +26,7 @@ static const struct option_desc disk_opts[] = {
 	{
 		.name = "file", .arg = "FILE", .type = OPTION_STRING,
 		.scope = OPTION_HOST, .min = 1, .required = true, .path = true,
+		.no_path = "none:",
 		.offset = offsetof(struct disk_config, file),
 	}, {
 		.name = "queues", .arg = "N", .type = OPTION_U32,
@@ -176,6 +177,21 @@ TEST_F(description, files_are_named_from_the_root_on)
 	EXPECT_STREQ(want, c->file);
 	ASSERT_EQ(0, chdir(cwd));
 	free(cwd);
+}
+
+TEST_F(description, what_is_no_file_keeps_its_name)
+{
+	struct disk_config c = { .file = STRING("none:1G"), .queues = 1 };
+	struct description_request req = { &disk_class, &c };
+	const struct description_device *d;
+
+	ASSERT_EQ(0, description_write(&self->machine, &req, 1, &self->fdt,
+				       &self->err));
+	ASSERT_EQ(0, description_read(self->fdt, fdt_totalsize(self->fdt),
+				      &self->d, &self->err));
+	d = find(self->d, &disk_class, 0);
+	ASSERT_NE(NULL, d);
+	EXPECT_STREQ("none:1G", ((const struct disk_config *)d->config)->file);
 }
 
 TEST_F(description, written_again_it_is_the_same)

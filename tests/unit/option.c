@@ -394,6 +394,42 @@ TEST_F(option, random_configurations_survive_a_tree)
 	}
 }
 
+#define REPLACE(text)	option_replace(&thing_table, self->c, text, &self->err)
+
+TEST_F(option, host_options_are_replaced)
+{
+	ASSERT_EQ(0, PARSE("disk.img,serial=S1,queues=8,ns=a,ns=b,any=7"));
+	ASSERT_EQ(0, REPLACE("file=other.img,sync=off,ns=c"));
+	EXPECT_STREQ("other.img", self->c->file);
+	EXPECT_FALSE(self->c->sync);
+	EXPECT_EQ(1, self->c->ns.nr);
+	EXPECT_STREQ("c", self->c->ns.v[0]);
+	EXPECT_EQ(7, self->c->bs);
+	EXPECT_EQ(8, self->c->queues);
+	ASSERT_EQ(0, REPLACE("third.img,ns=d,ns=e"));
+	EXPECT_STREQ("third.img", self->c->file);
+	EXPECT_EQ(2, self->c->ns.nr);
+	EXPECT_STREQ("e", self->c->ns.v[1]);
+	EXPECT_STREQ("S1", self->c->serial);
+}
+
+TEST_F(option, guest_options_are_not_replaced)
+{
+	ASSERT_EQ(0, PARSE("disk.img,serial=S1,queues=8"));
+	EXPECT_EQ(-EINVAL, REPLACE("other.img,serial=S2"));
+	EXPECT_SAYS("serial");
+	EXPECT_SAYS("the guest has seen it");
+	EXPECT_EQ(-EINVAL, REPLACE("queues=9"));
+	EXPECT_SAYS("queues");
+	EXPECT_EQ(-EINVAL, REPLACE("sync,ro"));
+	EXPECT_SAYS("ro: the guest has seen it");
+	EXPECT_EQ(-EINVAL, REPLACE("sync,serialx=1"));
+	EXPECT_SAYS("no such option");
+	EXPECT_EQ(-EINVAL, REPLACE("a,"));
+	EXPECT_SAYS("an option is empty");
+	EXPECT_STREQ("S1", self->c->serial);
+	EXPECT_EQ(8, self->c->queues);
+}
 TEST_F(option, absent_properties_leave_defaults)
 {
 	static u8 tree[TREE_SIZE];

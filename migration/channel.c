@@ -17,6 +17,11 @@
  * 0x7ffff000 bytes). One call is asked for CHANNEL_CHUNK_MAX bytes at most, so
  * that a cancellation is noticed soon.
  *
+ * A long transfer is cut into pieces that are under way at once where the
+ * channel can do that. What a batch leaves undone, for whatever reason, is gone
+ * on with one call after the other, so there is one place that knows what a
+ * short transfer or an error means.
+ *
  * An error text names the channel, the position, and how many of how many
  * bytes were moved.
  *
@@ -216,18 +221,36 @@ int channel_check(const struct channel *ch, struct error *err)
 	return 0;
 }
 
-/* Milliseconds to the deadline, rounded up; -1 for no limit. */
-static int wait_ms(const struct channel_control *control)
+/**
+ * channel_control_left_ns() - how long a wait may take
+ * @control: the job's control, NULL for none
+ *
+ * Context: any thread.
+ * Return: nanoseconds to the deadline, 0 when it has passed or the job was
+ * cancelled, -1 when there is no limit.
+ */
+s64 channel_control_left_ns(const struct channel_control *control)
 {
 	u64 deadline = control ? atomic_load(&control->deadline_ns) : 0;
-	u64 now, ms;
+	u64 now;
 
+	if (control && atomic_load(&control->cancelled))
+		return 0;
 	if (!deadline)
 		return -1;
 	now = now_ns();
-	if (now >= deadline)
-		return 0;
-	ms = div_round_up(deadline - now, 1000000ULL);
+	return now >= deadline ? 0 : (s64)(deadline - now);
+}
+
+/* The same for poll(): milliseconds, rounded up. */
+static int wait_ms(const struct channel_control *control)
+{
+	s64 ns = channel_control_left_ns(control);
+	u64 ms;
+
+	if (ns <= 0)
+		return (int)ns;
+	ms = div_round_up((u64)ns, 1000000ULL);
 	return ms > INT_MAX ? INT_MAX : (int)ms;
 }
 
@@ -291,9 +314,10 @@ static int transfer_fail(const struct transfer *t, int code, const char *why,
 }
 
 /* As many of the vectors that are left as one call is asked for. */
-static int transfer_window(const struct transfer *t, struct iovec *win)
+static int transfer_window(const struct transfer *t, struct iovec *win,
+			   u64 limit)
 {
-	size_t room = CHANNEL_CHUNK_MAX, skip = t->skip;
+	size_t room = min_of((u64)CHANNEL_CHUNK_MAX, limit), skip = t->skip;
 	u32 i;
 	int n = 0;
 
@@ -329,11 +353,14 @@ static void transfer_advance(struct transfer *t, size_t moved)
 	}
 }
 
-/* One call of the channel; 1: go on, 0: end of file, negative: failed. */
-static int transfer_step(struct transfer *t, struct error *err)
+/*
+ * One call of the channel, for at most @limit bytes; 1: go on, 0: end of file,
+ * negative: failed.
+ */
+static int transfer_step(struct transfer *t, u64 limit, struct error *err)
 {
 	struct iovec win[WINDOW_IOVS];
-	int n = transfer_window(t, win);
+	int n = transfer_window(t, win, limit);
 	ssize_t ret;
 
 	if (t->write)
@@ -384,18 +411,19 @@ static int transfer_check(struct transfer *t, struct error *err)
 	return 0;
 }
 
-/* 1: every byte was moved; 0: clean end of file; negative: failed. */
-static int transfer_run(struct transfer *t, struct error *err)
+/*
+ * Call after call until @end bytes were moved. 1: they were; 0: clean end of
+ * file; negative: failed.
+ */
+static int transfer_to(struct transfer *t, u64 end, struct error *err)
 {
-	int ret = transfer_check(t, err);
+	int ret;
 
-	if (ret)
-		return ret;
-	while (t->moved < t->total) {
+	while (t->moved < end) {
 		ret = channel_check(t->ch, err);
 		if (ret)
 			return ret;
-		ret = transfer_step(t, err);
+		ret = transfer_step(t, end - t->moved, err);
 		if (ret < 0)
 			return ret;
 		if (ret == 0 && t->moved)
@@ -404,6 +432,95 @@ static int transfer_run(struct transfer *t, struct error *err)
 			return 0;
 	}
 	return 1;
+}
+
+/* What a batch left of a piece that the transfer has come to; as transfer_to().  */
+static int transfer_piece(struct transfer *t, const struct channel_piece *p,
+			  struct error *err)
+{
+	u64 end = t->moved + p->len;
+
+	if (p->moved < 0 && p->moved != -EINTR && p->moved != -EAGAIN &&
+	    p->moved != -ECANCELED)
+		return transfer_fail(t, (int)p->moved,
+				     strerror((int)-p->moved), err);
+	if (p->moved > (s64)p->len)
+		return transfer_fail(t, -EIO, "too much was moved", err);
+	if (p->moved > 0)
+		transfer_advance(t, (size_t)p->moved);
+	return transfer_to(t, end, err);
+}
+
+/* Are so many bytes in one vector worth several pieces? */
+static bool suits_batch(const struct transfer *t, u64 len)
+{
+	return t->ch->ops->batch && len >= 2ULL * CHANNEL_PIECE;
+}
+
+/* How far to go without a batch: up to the next vector that suits one. */
+static u64 plain_end(const struct transfer *t)
+{
+	u64 end = t->moved + t->iov->iov_len - t->skip;
+	u32 i;
+
+	for (i = 1; i < t->iov_nr && !suits_batch(t, t->iov[i].iov_len); i++)
+		end += t->iov[i].iov_len;
+	return end;
+}
+
+/* As transfer_to(), as far as one batch goes. */
+static int transfer_batch(struct transfer *t, struct error *err)
+{
+	struct channel_piece pieces[CHANNEL_BATCH_MAX];
+	u8 *at = (u8 *)t->iov->iov_base + t->skip;
+	u64 left = t->iov->iov_len - t->skip;
+	u64 pos = t->pos;
+	u32 i, n;
+	int ret;
+
+	for (n = 0; n < CHANNEL_BATCH_MAX && left; n++) {
+		u64 len = min_of(left, (u64)CHANNEL_PIECE);
+
+		pieces[n] = (struct channel_piece){
+			.buf = at, .len = len, .pos = pos,
+		};
+		at += len;
+		pos += len;
+		left -= len;
+	}
+	ret = channel_check(t->ch, err);
+	if (ret)
+		return ret;
+	t->ch->ops->batch(t->ch, pieces, n, t->write);
+	for (i = 0, ret = 1; i < n && ret == 1; i++)
+		ret = transfer_piece(t, &pieces[i], err);
+	return ret;
+}
+
+/* Empty vectors are no place to begin a batch at. */
+static void skip_empty(struct transfer *t)
+{
+	while (t->iov_nr && t->iov->iov_len == t->skip) {
+		t->iov++;
+		t->iov_nr--;
+		t->skip = 0;
+	}
+}
+
+/* 1: every byte was moved; 0: clean end of file; negative: failed. */
+static int transfer_run(struct transfer *t, struct error *err)
+{
+	int ret = transfer_check(t, err);
+
+	if (ret)
+		return ret;
+	for (ret = 1; t->moved < t->total && ret == 1;) {
+		skip_empty(t);
+		ret = suits_batch(t, t->iov->iov_len - t->skip) ?
+		      transfer_batch(t, err) :
+		      transfer_to(t, plain_end(t), err);
+	}
+	return ret;
 }
 
 /**
@@ -490,6 +607,53 @@ int channel_pwritev_all(struct channel *ch, const struct iovec *iov,
 	return ret < 0 ? ret : 0;
 }
 
+static int finish_piece(struct channel *ch, const struct channel_piece *p,
+			struct error *err)
+{
+	struct iovec iov = { .iov_base = p->buf, .iov_len = p->len };
+	struct transfer t = {
+		.ch = ch,
+		.iov = &iov,
+		.iov_nr = 1,
+		.pos = p->pos,
+		.start = p->pos,
+		.write = true,
+	};
+	int ret = transfer_check(&t, err);
+
+	return ret ? ret : transfer_piece(&t, p, err);
+}
+
+/**
+ * channel_pwrite_pieces_all() - write every byte of several ranges
+ * @ch: the channel
+ * @pieces: the ranges, which do not overlap; &channel_piece.moved is 0
+ * @nr: how many, at most CHANNEL_BATCH_MAX
+ * @err: filled on failure: about the first piece that failed
+ *
+ * After a failure any part of any piece may have been written.
+ *
+ * Context: may block.
+ * Return: as channel_pwritev_all().
+ */
+int channel_pwrite_pieces_all(struct channel *ch, struct channel_piece *pieces,
+			      u32 nr, struct error *err)
+{
+	int ret = channel_check(ch, err);
+	u32 i;
+
+	if (ret)
+		return ret;
+	if (nr > 1 && ch->ops->batch)
+		ch->ops->batch(ch, pieces, nr, true);
+	for (i = 0; i < nr; i++) {
+		ret = finish_piece(ch, &pieces[i], err);
+		if (ret < 0)
+			return ret;
+	}
+	return 0;
+}
+
 /**
  * channel_pread_all_eof() - channel_preadv_all_eof() with one buffer
  * @ch: the channel
@@ -542,6 +706,26 @@ int channel_pwrite_all(struct channel *ch, const void *buf, u64 len, u64 pos,
 	struct iovec iov = { .iov_base = (void *)buf, .iov_len = len };
 
 	return channel_pwritev_all(ch, &iov, 1, pos, err);
+}
+
+/**
+ * channel_set_size() - say where the end will be, before it is written
+ * @ch: the channel
+ * @size: bytes; what was never written before that reads as zeros
+ * @err: filled on failure
+ *
+ * Writes that do not move the end of a file need no exclusive hold on it.
+ *
+ * Return: 0 or a negative errno.
+ */
+int channel_set_size(struct channel *ch, u64 size, struct error *err)
+{
+	int ret = ch->ops->set_size ? ch->ops->set_size(ch, size) : 0;
+
+	if (ret)
+		return error_set(err, ret, "%s: size %llu: %s", ch->name, size,
+				 strerror(-ret));
+	return 0;
 }
 
 /**

@@ -26,15 +26,37 @@ struct channel_control {
 };
 
 /**
+ * struct channel_piece - one of several transfers that are under way at once
+ * @buf: memory; only read by a write
+ * @len: bytes
+ * @pos: position of the first byte
+ * @moved: bytes moved, or a negative errno; 0 before it was tried
+ *
+ * Pieces of one batch do not overlap, and there is no order among them.
+ */
+struct channel_piece {
+	void *buf;
+	u64 len;
+	u64 pos;
+	s64 moved;
+};
+
+/**
  * struct channel_ops - what a kind of channel can do
  * @preadv: move some bytes from a position: how many, 0 at the end, or a
  *          negative errno. May move less than asked.
  * @pwritev: move some bytes to a position, likewise
+ * @batch: try to move several pieces at once and set &channel_piece.moved of
+ *         each; whatever it leaves undone is gone on with by @preadv or
+ *         @pwritev. Ends early when the job is cancelled or its deadline has
+ *         passed. NULL: one after the other
  * @poll_fd: the descriptor to wait on after -EAGAIN; negative: -EAGAIN cannot
  *           happen and is an error
  * @zero: make a range read as zeros, as a hole where that is possible; all of
  *        it or a negative errno; -EOPNOTSUPP: write zeros instead. NULL: as
  *        -EOPNOTSUPP
+ * @set_size: make it end there, so that writing before that does not have to
+ *            move the end; NULL: it need not
  * @sync: have everything written on stable storage; NULL: nothing to do
  * @size: the end of what can be read, or a negative errno; NULL: unknown
  * @close: free the channel
@@ -46,8 +68,11 @@ struct channel_ops {
 			  int iov_nr, u64 pos);
 	ssize_t (*pwritev)(struct channel *ch, const struct iovec *iov,
 			   int iov_nr, u64 pos);
+	void (*batch)(struct channel *ch, struct channel_piece *pieces, u32 nr,
+		      bool write);
 	int (*poll_fd)(struct channel *ch);
 	int (*zero)(struct channel *ch, u64 pos, u64 len);
+	int (*set_size)(struct channel *ch, u64 size);
 	int (*sync)(struct channel *ch);
 	s64 (*size)(struct channel *ch);
 	void (*close)(struct channel *ch);
@@ -68,11 +93,20 @@ struct channel {
 /* Greatest number of bytes that one call of an operation is asked for. */
 #define CHANNEL_CHUNK_MAX	(32U << 20)
 
+/*
+ * A long transfer is cut into pieces of this many bytes, so many at once. Less
+ * costs more calls, more leaves the disk idle at the end of a batch.
+ */
+#define CHANNEL_PIECE		(1U << 20)
+#define CHANNEL_BATCH_MAX	64
+
 int channel_control_init(struct channel_control *control, struct error *err)
 	__must_check;
 void channel_control_destroy(struct channel_control *control);
 void channel_control_cancel(struct channel_control *control);
 void channel_control_deadline(struct channel_control *control, u64 timeout_ms);
+
+s64 channel_control_left_ns(const struct channel_control *control);
 
 int channel_init(struct channel *ch, const struct channel_ops *ops,
 		 const char *name, struct error *err) __must_check;
@@ -95,6 +129,10 @@ int channel_pwrite_all(struct channel *ch, const void *buf, u64 len, u64 pos,
 		       struct error *err) __must_check;
 int channel_pwritev_all(struct channel *ch, const struct iovec *iov,
 			u32 iov_nr, u64 pos, struct error *err) __must_check;
+int channel_pwrite_pieces_all(struct channel *ch, struct channel_piece *pieces,
+			      u32 nr, struct error *err) __must_check;
+int channel_set_size(struct channel *ch, u64 size, struct error *err)
+	__must_check;
 int channel_zero_all(struct channel *ch, u64 pos, u64 len, struct error *err)
 	__must_check;
 

@@ -8,6 +8,8 @@
  * the kernel keeps them coherent, since a direct transfer writes back and drops
  * what the page cache holds of its range.
  *
+ * Pieces of a batch are under way at once, see channel_ring.c.
+ *
  * Threads: any number at once.
  */
 #include <fcntl.h>
@@ -17,7 +19,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "migration/channel.h"
+#include "migration/channel_ring.h"
 #include "vmm/base/math.h"
 
 #define DIRECT_ALIGN	4096ULL
@@ -27,11 +29,13 @@
  * @ch: the channel
  * @fd: through the page cache
  * @direct_fd: past it, -1 when that is not possible or not wanted
+ * @rings: for batches
  */
 struct channel_file {
 	struct channel ch;
 	int fd;
 	int direct_fd;
+	struct channel_rings rings;
 };
 
 static struct channel_file *to_file(const struct channel *ch)
@@ -77,6 +81,28 @@ static ssize_t file_pwritev(struct channel *ch, const struct iovec *iov,
 	return n < 0 ? -errno : n;
 }
 
+static void file_batch(struct channel *ch, struct channel_piece *pieces,
+		       u32 nr, bool write)
+{
+	struct channel_file *f = to_file(ch);
+	int fds[CHANNEL_BATCH_MAX];
+	u32 i;
+
+	for (i = 0; i < nr; i++) {
+		struct iovec iov = {
+			.iov_base = pieces[i].buf, .iov_len = pieces[i].len,
+		};
+
+		fds[i] = pick_fd(f, &iov, 1, pieces[i].pos);
+	}
+	channel_rings_batch(&f->rings, ch->control, pieces, fds, nr, write);
+}
+
+static int file_set_size(struct channel *ch, u64 size)
+{
+	return ftruncate(to_file(ch)->fd, (off_t)size) < 0 ? -errno : 0;
+}
+
 /* A hole; the file grows when the range ends beyond it. */
 static int file_zero(struct channel *ch, u64 pos, u64 len)
 {
@@ -110,6 +136,7 @@ static void file_close(struct channel *ch)
 {
 	struct channel_file *f = to_file(ch);
 
+	channel_rings_destroy(&f->rings);
 	if (f->direct_fd >= 0)
 		close(f->direct_fd);
 	close(f->fd);
@@ -119,6 +146,8 @@ static void file_close(struct channel *ch)
 static const struct channel_ops file_ops = {
 	.preadv = file_preadv,
 	.pwritev = file_pwritev,
+	.batch = file_batch,
+	.set_size = file_set_size,
 	.zero = file_zero,
 	.sync = file_sync,
 	.size = file_size,
@@ -148,12 +177,16 @@ static int open_plain(const struct channel_file_config *config,
 		flags |= O_CREAT | O_EXCL;
 	if (config->unnamed)
 		flags |= O_TMPFILE;
-	/* A pipe is refused below and must not block here. */
+	/*
+	 * A pipe is refused below and must not block here. io_uring would take
+	 * the flag at its word.
+	 */
 	fd = openat(config->dirfd, config->path, flags | O_CLOEXEC | O_NONBLOCK,
 		    0600);
 	if (fd < 0)
 		return error_set(err, -errno, "%s: %m", config->path);
-	if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode))
+	if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode) &&
+	    fcntl(fd, F_SETFL, 0) == 0)
 		return fd;
 	close(fd);
 	return error_set(err, -EINVAL, "%s: not a regular file", config->path);
@@ -184,6 +217,7 @@ int channel_file_open(const struct channel_file_config *config,
 		goto err_close;
 	}
 	f->fd = fd;
+	channel_rings_init(&f->rings);
 	f->direct_fd = config->direct ? open_direct(fd, config->write) : -1;
 	ret = channel_init(&f->ch, &file_ops, config->path, err);
 	if (ret)
@@ -192,6 +226,7 @@ int channel_file_open(const struct channel_file_config *config,
 	return 0;
 
 err_free:
+	channel_rings_destroy(&f->rings);
 	if (f->direct_fd >= 0)
 		close(f->direct_fd);
 	free(f);

@@ -95,7 +95,25 @@ static ssize_t faulty_move(struct channel *ch, const struct iovec *iov,
 	case FAULT_EPIPE:
 		return -EPIPE;
 	default:
+		/* What a batch finds, the call after it finds too. */
+		f->at = f->at == UINT64_MAX ? f->at : f->calls;
 		return 0;
+	}
+}
+
+/* Each piece counts as a call. */
+static void faulty_batch(struct channel *ch, struct channel_piece *pieces,
+			 u32 nr, bool write)
+{
+	u32 i;
+
+	for (i = 0; i < nr; i++) {
+		struct iovec iov = {
+			.iov_base = pieces[i].buf, .iov_len = pieces[i].len,
+		};
+
+		pieces[i].moved = faulty_move(ch, &iov, 1, pieces[i].pos,
+					      write);
 	}
 }
 
@@ -140,6 +158,14 @@ static int faulty_zero(struct channel *ch, u64 pos, u64 len)
 				     -EOPNOTSUPP;
 }
 
+static int faulty_set_size(struct channel *ch, u64 size)
+{
+	struct channel_faulty *f = to_faulty(ch);
+
+	return f->inner->ops->set_size ?
+	       f->inner->ops->set_size(f->inner, size) : 0;
+}
+
 static int faulty_sync(struct channel *ch)
 {
 	struct channel_faulty *f = to_faulty(ch);
@@ -162,6 +188,8 @@ static void faulty_close(struct channel *ch)
 static const struct channel_ops faulty_ops = {
 	.preadv = faulty_preadv,
 	.pwritev = faulty_pwritev,
+	.batch = faulty_batch,
+	.set_size = faulty_set_size,
 	.poll_fd = faulty_poll_fd,
 	.zero = faulty_zero,
 	.sync = faulty_sync,

@@ -176,6 +176,183 @@ TEST_F(channel, read_sweep)
 	free(copy);
 }
 
+/* One long vector between two odd ones: batches of 1 MiB, and what is left. */
+#define LONG	(5 * CHANNEL_PIECE + 4321)
+
+FIXTURE(batch) {
+	struct test_random rnd;
+	struct error err;
+	struct channel_control control;
+	struct channel *mem;
+	u8 *medium;
+	u8 *data;
+	u8 *copy;
+};
+
+FIXTURE_SETUP(batch)
+{
+	memset(&self->err, 0, sizeof(self->err));
+	test_random_init(&self->rnd);
+	self->medium = calloc(1, LONG + 4096);
+	self->data = malloc(LONG);
+	self->copy = malloc(LONG);
+	ASSERT_NE(NULL, self->medium);
+	ASSERT_NE(NULL, self->data);
+	ASSERT_NE(NULL, self->copy);
+	test_random_fill(&self->rnd, self->data, LONG);
+	ASSERT_EQ(0, channel_control_init(&self->control, &self->err));
+	ASSERT_EQ(0, channel_memory_open(self->medium, LONG + 1000, &self->mem,
+					 &self->err));
+}
+
+FIXTURE_TEARDOWN(batch)
+{
+	channel_close(self->mem);
+	channel_control_destroy(&self->control);
+	free(self->medium);
+	free(self->data);
+	free(self->copy);
+}
+
+static int move_batch(struct channel *ch, u8 *data, bool write,
+		      struct error *err)
+{
+	struct iovec iov[4] = {
+		{ .iov_base = data, .iov_len = 777 },
+		{ .iov_base = data, .iov_len = 0 },
+		{ .iov_base = data + 777, .iov_len = LONG - 800 },
+		{ .iov_base = data + LONG - 23, .iov_len = 23 },
+	};
+
+	return write ? channel_pwritev_all(ch, iov, 4, 1000, err) :
+		       channel_preadv_all(ch, iov, 4, 1000, err);
+}
+
+static void sweep_batch(struct __test_metadata *_metadata,
+			FIXTURE_DATA(batch) *self, bool write)
+{
+	enum channel_fault fault;
+	u8 *to = write ? self->medium + 1000 : self->copy;
+	u64 at = 0;
+	int ret;
+
+	for (fault = FAULT_NONE; fault < FAULTS; fault++) {
+		for (at = 0;; at++) {
+			struct channel_faulty f;
+
+			memset(to, 0xee, LONG);
+			ASSERT_EQ(0, channel_faulty_init(&f, self->mem, fault,
+							 at, at + 1));
+			f.ch.control = &self->control;
+			channel_control_deadline(&self->control,
+						 fault == FAULT_HANG ? 5 : 0);
+			ret = move_batch(&f.ch, write ? self->data :
+					 self->copy, write, &self->err);
+			if (!f.hit || fault_is_survived(fault)) {
+				ASSERT_EQ(0, ret);
+				ASSERT_EQ(0, memcmp(to, self->data, LONG));
+			} else {
+				ASSERT_EQ(fault_code(fault, write), ret);
+				ASSERT_EQ(ret, self->err.code);
+			}
+			ASSERT_LE(f.calls, 40);
+			channel_faulty_destroy(&f);
+			if (!f.hit)
+				break;
+		}
+		/* 777 bytes, five pieces and a part of one, 23 bytes. */
+		if (fault != FAULT_NONE)
+			EXPECT_LE(8, at);
+	}
+}
+
+TEST_F(batch, write_sweep)
+{
+	sweep_batch(_metadata, self, true);
+}
+
+TEST_F(batch, read_sweep)
+{
+	memcpy(self->medium + 1000, self->data, LONG);
+	sweep_batch(_metadata, self, false);
+}
+
+static void cut_into_pieces(u8 *data, struct channel_piece *pieces, u32 nr)
+{
+	u32 i;
+
+	for (i = 0; i < nr; i++)
+		pieces[i] = (struct channel_piece){
+			.buf = data + i * 5000, .len = 1000 + i * 500,
+			.pos = 7 + i * 6000,
+		};
+}
+
+TEST_F(batch, scattered_write_sweep)
+{
+	struct channel_piece pieces[6];
+	enum channel_fault fault;
+	u64 at;
+	int ret;
+	u32 i;
+
+	for (fault = FAULT_NONE; fault < FAULTS; fault++) {
+		for (at = 0;; at++) {
+			struct channel_faulty f;
+
+			memset(self->medium, 0xee, 65536);
+			cut_into_pieces(self->data, pieces, 6);
+			ASSERT_EQ(0, channel_faulty_init(&f, self->mem, fault,
+							 at, at + 1));
+			f.ch.control = &self->control;
+			channel_control_deadline(&self->control,
+						 fault == FAULT_HANG ? 5 : 0);
+			ret = channel_pwrite_pieces_all(&f.ch, pieces, 6,
+							&self->err);
+			if (f.hit && !fault_is_survived(fault)) {
+				ASSERT_EQ(fault_code(fault, true), ret);
+			} else {
+				ASSERT_EQ(0, ret);
+				for (i = 0; i < 6; i++)
+					ASSERT_EQ(0, memcmp(self->medium +
+						pieces[i].pos, pieces[i].buf,
+						pieces[i].len));
+			}
+			/* Not a byte in between, whatever happened. */
+			for (i = 0; i < 6; i++)
+				ASSERT_EQ(0xee, self->medium[pieces[i].pos +
+							     pieces[i].len]);
+			channel_faulty_destroy(&f);
+			if (!f.hit)
+				break;
+		}
+		if (fault != FAULT_NONE)
+			EXPECT_LE(6, at);
+	}
+}
+
+/* A batch that ends early because of a cancellation is told as one. */
+static void give_up_batch(struct channel *ch, struct channel_piece *pieces,
+			  u32 nr, bool write)
+{
+	pieces[0].moved = pieces[0].len;
+	pieces[1].moved = -ECANCELED;
+	channel_control_cancel(ch->control);
+}
+
+TEST_F(batch, cancelling_ends_a_batch)
+{
+	struct channel_ops ops = *self->mem->ops;
+	struct channel ch = *self->mem;
+
+	ops.batch = give_up_batch;
+	ch.ops = &ops;
+	ch.control = &self->control;
+	EXPECT_EQ(-ECANCELED, channel_pwrite_all(&ch, self->data, LONG, 0,
+						 &self->err));
+	EXPECT_NE(NULL, strstr(self->err.text, "cancelled"));
+}
+
 TEST_F(channel, a_byte_at_a_time_gets_there)
 {
 	struct channel_faulty f;

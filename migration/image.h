@@ -82,8 +82,8 @@ struct image_note {
  * @created_ns: CLOCK_REALTIME when it was begun
  * @id: random, different for each image
  *
- * Threads: image_put_pages() may be called by several at once for different
- * pages; all else by one.
+ * Threads: pages may be put by several at once if they are different ones; all
+ * else by one.
  */
 struct image {
 	struct channel *ch;
@@ -97,6 +97,22 @@ struct image {
 	u64 size;
 	u64 created_ns;
 	u8 id[16];
+};
+
+/**
+ * struct image_batch - pages on their way into an image
+ * @image: the image
+ * @zero_sum: the checksum of a page of zeros
+ * @pieces: runs of pages with data that wait to be written together
+ * @nr: how many
+ *
+ * One for each thread that puts pages.
+ */
+struct image_batch {
+	struct image *image;
+	__le64 zero_sum;
+	struct channel_piece pieces[CHANNEL_BATCH_MAX];
+	u32 nr;
 };
 
 /**
@@ -117,6 +133,14 @@ int image_add_note(struct image *image, const char *owner, u32 type,
 		   const void *data, u64 len, struct error *err) __must_check;
 int image_put_pages(struct image *image, u32 block, u64 page, const void *data,
 		    u64 pages, struct error *err) __must_check;
+void image_batch_init(struct image_batch *batch, struct image *image);
+int image_batch_pages(struct image_batch *batch, u32 block, u64 page,
+		      const void *data, u64 pages, struct error *err)
+	__must_check;
+int image_batch_zeros(struct image_batch *batch, u32 block, u64 page,
+		      u64 pages, struct error *err) __must_check;
+int image_batch_flush(struct image_batch *batch, struct error *err)
+	__must_check;
 int image_commit(struct image *image, struct error *err) __must_check;
 
 int image_open(struct channel *ch, struct image **out, struct error *err)

@@ -4,7 +4,9 @@
  *
  * Blocks are declared first, which fixes every position. Pages may then be put
  * in any order, by several threads, and again when they have changed: the last
- * one counts. A page of zeros becomes a hole. Notes are gathered in memory and
+ * one counts. Pages of zeros become a hole, but for a few between others. What
+ * has data is written in batches, so that a disk has much to do at once even
+ * when only single pages have changed. Notes are gathered in memory and
  * written by image_commit(), in an order that makes the image whole at its last
  * step only: tail and head, then a sync, then the commit record, then a sync.
  */
@@ -17,6 +19,16 @@
 #include "migration/image_priv.h"
 #include "vmm/base/bitmap.h"
 #include "vmm/base/math.h"
+
+#define PIECE_PAGES	(CHANNEL_PIECE / IMAGE_PAGE)
+#define HOLE_PAGES	16	/* between pages with data */
+
+static __le64 zero_page_sum(void)
+{
+	static const u8 zeros[IMAGE_PAGE];
+
+	return cpu_to_le64(image_sum(zeros, sizeof(zeros)));
+}
 
 /**
  * image_create() - begin an image
@@ -64,8 +76,7 @@ int image_add_block(struct image *image, const char *name, u64 gpa, u64 size,
 		    struct error *err)
 {
 	struct image_block *b = &image->blocks[image->blocks_nr];
-	static const u8 zeros[IMAGE_PAGE];
-	__le64 zero_sum = cpu_to_le64(image_sum(zeros, sizeof(zeros)));
+	__le64 zero_sum = zero_page_sum();
 	u64 i, pages = size / IMAGE_PAGE;
 
 	if (image->blocks_nr == IMAGE_BLOCKS_MAX)
@@ -159,21 +170,157 @@ static int put_zeros(struct image *image, struct image_block *b,
 	return 0;
 }
 
-static int put_run(struct image *image, struct image_block *b,
+/**
+ * image_batch_init() - nothing is on its way yet
+ * @batch: to be filled
+ * @image: the image
+ */
+void image_batch_init(struct image_batch *batch, struct image *image)
+{
+	batch->image = image;
+	batch->zero_sum = zero_page_sum();
+	batch->nr = 0;
+}
+
+/**
+ * image_batch_flush() - have everything written that was added
+ * @batch: the batch; empty afterwards, also after a failure
+ * @err: filled on failure
+ *
+ * Context: may block.
+ * Return: 0 or what the channel said.
+ */
+int image_batch_flush(struct image_batch *batch, struct error *err)
+{
+	u32 nr = batch->nr;
+
+	batch->nr = 0;
+	return nr ? channel_pwrite_pieces_all(batch->image->ch, batch->pieces,
+					      nr, err) : 0;
+}
+
+static int put_data(struct image_batch *batch, struct image_block *b,
+		    const struct run *run, const u8 *data, struct error *err)
+{
+	u64 i;
+
+	for (i = 0; i < run->pages; i++) {
+		b->sums[run->page + i] =
+			cpu_to_le64(image_sum(data + i * IMAGE_PAGE,
+					      IMAGE_PAGE));
+		bitmap_set_atomic(b->written, run->page + i);
+	}
+	batch->pieces[batch->nr++] = (struct channel_piece){
+		.buf = (void *)data,
+		.len = run->pages * IMAGE_PAGE,
+		.pos = b->pos + run->page * IMAGE_PAGE,
+	};
+	return batch->nr == CHANNEL_BATCH_MAX ? image_batch_flush(batch, err) :
+						0;
+}
+
+static int put_run(struct image_batch *batch, struct image_block *b,
 		   const struct run *run, const u8 *data, struct error *err)
 {
 	u64 i;
 
-	if (run->zero)
-		return put_zeros(image, b, run, err);
+	if (!run->zero)
+		return put_data(batch, b, run, data, err);
 	for (i = 0; i < run->pages; i++)
-		bitmap_set_atomic(b->written, run->page + i);
-	return channel_pwrite_all(image->ch, data, run->pages * IMAGE_PAGE,
-				  b->pos + run->page * IMAGE_PAGE, err);
+		b->sums[run->page + i] = batch->zero_sum;
+	return put_zeros(batch->image, b, run, err);
+}
+
+/*
+ * As many neighbours as go the same way and make one piece. A few pages of
+ * zeros between others are written: a file of little holes is slow to write, to
+ * sync and to read.
+ */
+static struct run next_run(const u8 *data, u64 page, u64 pages)
+{
+	struct run run = { .page = page };
+	u64 i, zeros = 0;
+
+	run.zero = image_is_zero(data, IMAGE_PAGE);
+	if (!run.zero)
+		pages = min_of(pages, PIECE_PAGES);
+	for (i = 0; i < pages && zeros < HOLE_PAGES; i++) {
+		bool zero = image_is_zero(data + i * IMAGE_PAGE, IMAGE_PAGE);
+
+		if (run.zero && !zero)
+			break;
+		zeros = zero && !run.zero ? zeros + 1 : 0;
+	}
+	run.pages = i - zeros;
+	return run;
+}
+
+static int check_pages(const struct image *image, u32 block, u64 page,
+		       u64 pages, struct error *err)
+{
+	if (block >= image->blocks_nr ||
+	    !range_fits(page, pages, image_block_pages(&image->blocks[block])))
+		return error_set(err, -EINVAL, "page beyond its block");
+	return 0;
 }
 
 /**
- * image_put_pages() - put pages of a block into the image
+ * image_batch_pages() - put pages of a block into the image
+ * @batch: what goes there together
+ * @block: which block, by the order in which they were added
+ * @page: the first page
+ * @data: the pages; they may change meanwhile if they are put again later, and
+ *        must stay until image_batch_flush()
+ * @pages: how many
+ * @err: filled on failure
+ *
+ * Context: any thread; a page is put by one thread at a time. May block.
+ * Return: 0, -EINVAL for pages beyond the block, or what the channel said.
+ */
+int image_batch_pages(struct image_batch *batch, u32 block, u64 page,
+		      const void *data, u64 pages, struct error *err)
+{
+	struct image_block *b = &batch->image->blocks[block];
+	const u8 *at = data;
+	int ret;
+	u64 i;
+
+	ret = check_pages(batch->image, block, page, pages, err);
+	for (i = 0; i < pages && !ret;) {
+		const u8 *start = at + i * IMAGE_PAGE;
+		struct run run = next_run(start, page + i, pages - i);
+
+		ret = put_run(batch, b, &run, start, err);
+		i += run.pages;
+	}
+	return ret;
+}
+
+/**
+ * image_batch_zeros() - put pages of zeros into the image
+ * @batch: what goes there together
+ * @block: which block, by the order in which they were added
+ * @page: the first page
+ * @pages: how many
+ * @err: filled on failure
+ *
+ * As image_batch_pages(), for who knows that they are zero without a look.
+ *
+ * Context: any thread; a page is put by one thread at a time. May block.
+ * Return: as image_batch_pages().
+ */
+int image_batch_zeros(struct image_batch *batch, u32 block, u64 page,
+		      u64 pages, struct error *err)
+{
+	struct run run = { .page = page, .pages = pages, .zero = true };
+	int ret = check_pages(batch->image, block, page, pages, err);
+
+	return ret ? ret : put_run(batch, &batch->image->blocks[block], &run,
+				   NULL, err);
+}
+
+/**
+ * image_put_pages() - put pages of a block into the image, at once
  * @image: the image
  * @block: which block, by the order in which they were added
  * @page: the first page
@@ -182,40 +329,17 @@ static int put_run(struct image *image, struct image_block *b,
  * @err: filled on failure
  *
  * Context: any thread; a page is put by one thread at a time. May block.
- * Return: 0, -EINVAL for pages beyond the block, or what the channel said.
+ * Return: as image_batch_pages().
  */
 int image_put_pages(struct image *image, u32 block, u64 page, const void *data,
 		    u64 pages, struct error *err)
 {
-	struct image_block *b = &image->blocks[block];
-	const u8 *at = data;
+	struct image_batch batch;
 	int ret;
-	u64 i = 0;
 
-	if (block >= image->blocks_nr ||
-	    !range_fits(page, pages, image_block_pages(b)))
-		return error_set(err, -EINVAL, "page beyond its block");
-	while (i < pages) {
-		struct run run = {
-			.page = page + i,
-			.zero = image_is_zero(at + i * IMAGE_PAGE, IMAGE_PAGE),
-		};
-		const u8 *start = at + i * IMAGE_PAGE;
-
-		do {
-			const u8 *p = at + i * IMAGE_PAGE;
-
-			b->sums[page + i] =
-				cpu_to_le64(image_sum(p, IMAGE_PAGE));
-			run.pages++;
-			i++;
-		} while (i < pages && run.zero ==
-			 image_is_zero(at + i * IMAGE_PAGE, IMAGE_PAGE));
-		ret = put_run(image, b, &run, start, err);
-		if (ret)
-			return ret;
-	}
-	return 0;
+	image_batch_init(&batch, image);
+	ret = image_batch_pages(&batch, block, page, data, pages, err);
+	return ret ? ret : image_batch_flush(&batch, err);
 }
 
 static void checksums_copy(const struct image *image, u8 *at)

@@ -4,9 +4,10 @@
  *
  * Each round puts the pages whose bits are set: all of them in the first one,
  * those that were written meanwhile in the next. A round is cut into pieces of
- * 4 MiB that several threads take in turn, so that one disk request is being
- * made while others are under way. There is no order among the pieces of a
- * round; between rounds all threads have ended.
+ * 4 MiB that several threads take in turn, so that some compare and sum up
+ * pages while the disk has the requests of others. A thread writes what it has
+ * from one piece, or from many that have few pages, in one batch. There is no
+ * order among the pieces of a round; between rounds all threads have ended.
  *
  * The guest may run: a page that changes while it is put is dirty in the next
  * round. The last round is made with the machine paused.
@@ -20,6 +21,8 @@
 #include "vmm/base/math.h"
 
 #define PIECE_PAGES	1024ULL	/* a multiple of 64: no word is shared */
+#define CLAIMS_MAX	64
+#define HOLE_PAGES	64ULL	/* how finely holes are looked for */
 
 static u64 block_pages(const struct memory_save *ms, u32 block)
 {
@@ -64,6 +67,9 @@ int memory_save_init(struct memory_save *ms, struct image *image,
 		for (p = 0; p < pages; p++)
 			bitmap_set(ms->bits[i], p);
 	}
+	ret = channel_set_size(image->ch, image->tail_pos, err);
+	if (ret)
+		goto err_free;
 	return 0;
 
 err_free:
@@ -108,15 +114,40 @@ static void round_fail(struct round *r, const struct error *err)
 	pthread_mutex_unlock(&r->lock);
 }
 
-static bool piece_find(const struct memory_save *ms, u64 piece, u32 *block,
-		       u64 *page)
+/*
+ * Where a run with data ends, roughly: asking for the next hole itself would
+ * look at all of a large block that has none.
+ */
+static u64 data_end(const struct memory_block *b, u64 page, u64 end)
 {
-	for (*block = 0; *block < ms->memory->nr; (*block)++) {
-		u64 pieces = div_round_up(block_pages(ms, *block),
-					  PIECE_PAGES);
+	do
+		page = min_of(page + HOLE_PAGES, end);
+	while (page < end && memory_block_data(b, page, end) == page);
+	return page;
+}
+
+/**
+ * struct claim - a piece that a thread has taken
+ * @block: the block
+ * @page: the first page
+ * @end: the page behind the last one
+ */
+struct claim {
+	u32 block;
+	u64 page;
+	u64 end;
+};
+
+static bool piece_find(const struct memory_save *ms, u64 piece,
+		       struct claim *c)
+{
+	for (c->block = 0; c->block < ms->memory->nr; c->block++) {
+		u64 pages = block_pages(ms, c->block);
+		u64 pieces = div_round_up(pages, PIECE_PAGES);
 
 		if (piece < pieces) {
-			*page = piece * PIECE_PAGES;
+			c->page = piece * PIECE_PAGES;
+			c->end = min_of(c->page + PIECE_PAGES, pages);
 			return true;
 		}
 		piece -= pieces;
@@ -124,48 +155,109 @@ static bool piece_find(const struct memory_save *ms, u64 piece, u32 *block,
 	return false;
 }
 
-/* Puts the runs of set bits of one piece, and clears what was put. */
-static int put_piece(struct memory_save *ms, u32 block, u64 page,
+/**
+ * struct worker - a thread of a round
+ * @ms: the work
+ * @batch: what was put and not yet written
+ * @claims: the pieces that it came from
+ * @nr: how many
+ * @pages: pages with their bits set in them
+ */
+struct worker {
+	struct memory_save *ms;
+	struct image_batch batch;
+	struct claim claims[CLAIMS_MAX];
+	u32 nr;
+	u64 pages;
+};
+
+/* What was never touched is not looked at. */
+static int put_run(struct worker *w, u32 block, u64 page, u64 end,
+		   struct error *err)
+{
+	const struct memory_block *b = &w->ms->memory->blocks[block];
+	u64 data, stop;
+	int ret = 0;
+
+	while (page < end && !ret) {
+		data = memory_block_data(b, page, end);
+		stop = data < end ? data_end(b, data, end) : end;
+		if (data > page)
+			ret = image_batch_zeros(&w->batch, block, page,
+						data - page, err);
+		if (stop > data && !ret)
+			ret = image_batch_pages(&w->batch, block, data,
+						b->host + data *
+						MEMORY_PAGE_SIZE,
+						stop - data, err);
+		page = stop;
+	}
+	return ret;
+}
+
+/* Puts the runs of set bits of one piece. */
+static int put_piece(struct worker *w, const struct claim *c,
 		     struct error *err)
 {
-	const struct memory_block *b = &ms->memory->blocks[block];
-	u64 end = min_of(page + PIECE_PAGES, block_pages(ms, block));
-	u64 *bits = ms->bits[block];
-	u64 run, i;
-	int ret;
+	const u64 *bits = w->ms->bits[c->block];
+	u64 page = bitmap_find_next(bits, c->end, c->page);
+	int ret = 0;
 
-	for (;;) {
-		page = bitmap_find_next(bits, end, page);
-		if (page == end)
-			return 0;
-		run = bitmap_find_next_zero(bits, end, page) - page;
-		ret = image_put_pages(ms->image, block, page,
-				      b->host + page * MEMORY_PAGE_SIZE, run,
-				      err);
-		if (ret)
-			return ret;
-		for (i = 0; i < run; i++)
-			bitmap_clear(bits, page + i);
-		atomic_fetch_add(&ms->progress.done, run * MEMORY_PAGE_SIZE);
-		page += run;
+	while (page < c->end && !ret) {
+		u64 stop = bitmap_find_next_zero(bits, c->end, page);
+
+		ret = put_run(w, c->block, page, stop, err);
+		w->pages += stop - page;
+		page = bitmap_find_next(bits, c->end, stop);
 	}
+	return ret;
+}
+
+/* What has been written need not be put any more. */
+static int worker_flush(struct worker *w, struct error *err)
+{
+	int ret = image_batch_flush(&w->batch, err);
+	u64 page;
+	u32 i;
+
+	if (ret)
+		return ret;
+	for (i = 0; i < w->nr; i++)
+		for (page = w->claims[i].page; page < w->claims[i].end; page++)
+			bitmap_clear(w->ms->bits[w->claims[i].block], page);
+	atomic_fetch_add(&w->ms->progress.done, w->pages * MEMORY_PAGE_SIZE);
+	w->nr = 0;
+	w->pages = 0;
+	return 0;
+}
+
+/* Pieces with few pages are written together. */
+static int worker_run(struct worker *w, struct round *r, struct error *err)
+{
+	int ret = 0;
+
+	while (!ret && !atomic_load(&r->failed)) {
+		struct claim *c = &w->claims[w->nr];
+
+		if (!piece_find(w->ms, atomic_fetch_add(&r->next, 1), c))
+			return worker_flush(w, err);
+		w->nr++;
+		ret = put_piece(w, c, err);
+		if (!ret && (w->nr == CLAIMS_MAX || w->pages >= PIECE_PAGES))
+			ret = worker_flush(w, err);
+	}
+	return ret;
 }
 
 static void *round_thread(void *arg)
 {
 	struct error err = ERROR_INIT;
 	struct round *r = arg;
-	u32 block;
-	u64 page;
+	struct worker w = { .ms = r->ms };
 
-	while (!atomic_load(&r->failed) &&
-	       piece_find(r->ms, atomic_fetch_add(&r->next, 1), &block,
-			  &page)) {
-		if (put_piece(r->ms, block, page, &err)) {
-			round_fail(r, &err);
-			break;
-		}
-	}
+	image_batch_init(&w.batch, r->ms->image);
+	if (worker_run(&w, r, &err))
+		round_fail(r, &err);
 	return NULL;
 }
 

@@ -23,6 +23,7 @@
  * @fd_offset: where in @fd it begins
  * @slot: KVM memory slot number
  * @readonly: the guest may not write (a ROM); DMA may not either
+ * @shared: what is written goes to the file, so its holes are zeros
  * @dirty: one bit a page that the VMM wrote since it was last taken; made
  *         when tracking is switched on for the first time, then kept, so that
  *         a thread that is about to mark a page never sees it freed
@@ -36,6 +37,7 @@ struct memory_block {
 	u64 fd_offset;
 	u32 slot;
 	bool readonly;
+	bool shared;
 	_Atomic u64 *dirty;
 };
 
@@ -121,6 +123,7 @@ int guest_memory_add(struct guest_memory *memory,
 		     const struct memory_request *req, struct error *err)
 	__must_check;
 struct memory_block *guest_memory_find(struct guest_memory *memory, gpa_t addr);
+u64 memory_block_data(const struct memory_block *b, u64 page, u64 end);
 u64 guest_memory_size(const struct guest_memory *memory);
 
 int guest_memory_track_start(struct guest_memory *memory) __must_check;

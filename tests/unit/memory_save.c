@@ -6,10 +6,13 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
+#include "migration/image_priv.h"
 #include "migration/memory_save.h"
 #include "tests/lib/harness.h"
 #include "tests/lib/random.h"
+#include "vmm/base/bitmap.h"
 #include "vmm/base/math.h"
 
 #define LOW	(24 * MIB)
@@ -179,6 +182,64 @@ TEST_F(save, cancelling_ends_a_round_and_keeps_the_bits)
 	ASSERT_EQ(0, memory_save_round(&self->ms, &self->err));
 	EXPECT_TRUE(same_as_memory(&self->memory, self->image, self->medium));
 	channel_control_destroy(&control);
+}
+
+/* Pages of the host behind a block. */
+static u64 pages_behind(const struct memory_block *b)
+{
+	struct stat st;
+
+	return fstat(b->fd, &st) ? 0 : (u64)st.st_blocks / 8;
+}
+
+TEST_F(save, memory_that_was_never_touched_costs_nothing)
+{
+	struct memory_block *high = &self->memory.blocks[1];
+	u64 before, pages = HIGH / MEMORY_PAGE_SIZE;
+
+	EXPECT_EQ(pages, memory_block_data(high, 0, pages));
+	memset(high->host + 5 * MIB + 12345, 1, 100);
+	before = pages_behind(high);
+	/* A huge page at most. */
+	EXPECT_LE(1, before);
+	EXPECT_GE(512, before);
+	EXPECT_LE(5 * MIB / MEMORY_PAGE_SIZE - 512,
+		  memory_block_data(high, 0, pages));
+	EXPECT_GE(5 * MIB / MEMORY_PAGE_SIZE + 3,
+		  memory_block_data(high, 0, pages));
+	EXPECT_EQ(17, memory_block_data(high, 3, 17));
+	ASSERT_EQ(0, memory_save_round(&self->ms, &self->err));
+	EXPECT_GE(before + 64, pages_behind(high));
+	EXPECT_EQ(true, same_as_memory(&self->memory, self->image,
+				       self->medium));
+}
+
+/* Single pages, runs, gaps of zeros around the least that makes a hole. */
+TEST_F(save, whatever_the_pattern_of_zeros)
+{
+	u8 *low = self->memory.blocks[0].host;
+	u64 page, pages = LOW / MEMORY_PAGE_SIZE, n;
+	u32 round;
+
+	for (round = 0; round < 5; round++) {
+		for (page = 0; page < pages; page += n) {
+			n = 1 + test_random_below(&self->rnd, 20);
+			n = min_of(n, pages - page);
+			memset(low + page * MEMORY_PAGE_SIZE,
+			       test_random_below(&self->rnd, 2) ?
+			       (int)page | 1 : 0, n * MEMORY_PAGE_SIZE);
+		}
+		for (page = 0; page < pages; page++)
+			bitmap_set(self->ms.bits[0], page);
+		ASSERT_EQ(0, memory_save_round(&self->ms, &self->err));
+		ASSERT_EQ(true, same_as_memory(&self->memory, self->image,
+					       self->medium));
+		for (page = 0; page < pages; page++)
+			ASSERT_EQ(image_sum(low + page * IMAGE_PAGE,
+					    IMAGE_PAGE),
+				  le64_to_cpu(self->image->blocks[0]
+					      .sums[page]));
+	}
 }
 
 TEST_HARNESS_MAIN

@@ -46,12 +46,22 @@ prints()
 		$library
 }
 
-# Everything on migration data goes through the _all calls of the channel.
+# Everything on migration data goes through the _all calls of the channel, also
+# what the command line does about snapshots. Calls by which data moves, plain,
+# positioned, by a stream, from file to file or by a ring, and those that change
+# what a file holds.
 raw_io()
 {
+	calls='p?(read|write)v?2?|send|recv|sendto|recvfrom|sendm?msg|recvm?msg'
+	calls="$calls|splice|tee|vmsplice|sendfile|copy_file_range|fallocate"
+	calls="$calls|posix_fallocate|f?truncate|aio_(read|write)"
+	calls="$calls|f(read|write|getc|gets|scanf)|getline|getdelim"
+	calls="$calls|io_uring_(prep_[a-z0-9_]+|get_sqe|submit[a-z_]*)"
 	# shellcheck disable=SC2046
-	in_code '(^|[^_[:alnum:]>.])(p?(read|write)v?2?|send|recv|sendto|recvfrom|sendm?msg|recvm?msg|splice|tee|vmsplice|sendfile|copy_file_range|fread|fwrite)[ ]*\(' \
-		$(files 'migration/*.c' | grep -v '^migration/channel')
+	in_code "(^|[^_[:alnum:]>.])($calls)[ ]*\\(|[^_[:alnum:]](FICLONE|FICLONERANGE)[^_[:alnum:]]" \
+		$(files 'migration/*.c' 'vmm/cli/snapshot*.c' \
+			'vmm/cli/restore*.c' 'vmm/cli/migrate*.c' \
+			'vmm/cli/receive*.c' | grep -v '^migration/channel')
 }
 
 # An assertion that is compiled out must not take anything with it.

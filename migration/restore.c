@@ -42,6 +42,7 @@
 #include "vmm/device.h"
 
 #define READ_PIECE	(2ULL << 20)
+#define POPULATE_PIECE	(64ULL << 20)
 
 static int open_file(struct restore *r, const char *path, struct error *err)
 {
@@ -186,6 +187,13 @@ void restore_config(const struct restore *r, struct vm_config *config)
 		config->ram = r->ram;
 }
 
+static int check_interrupted(struct restore *r, struct error *err)
+{
+	if (r->interrupted && r->interrupted(r->interrupted_arg))
+		return error_set(err, -EINTR, "%s: interrupted", r->ch->name);
+	return 0;
+}
+
 /* Pieces of zeros stay untouched, so that they take no memory. */
 static int read_block(struct restore *r, const struct image_block *from,
 		      struct memory_block *to, u8 *buf, struct error *err)
@@ -195,7 +203,10 @@ static int read_block(struct restore *r, const struct image_block *from,
 
 	for (at = 0; !ret && at < to->size; at += len) {
 		len = min_of(READ_PIECE, to->size - at);
-		ret = channel_pread_all(r->ch, buf, len, from->pos + at, err);
+		ret = check_interrupted(r, err);
+		if (!ret)
+			ret = channel_pread_all(r->ch, buf, len,
+						from->pos + at, err);
 		if (!ret && !image_is_zero(buf, len))
 			memcpy(to->host + at, buf, len);
 	}
@@ -219,20 +230,34 @@ static int read_blocks(struct restore *r, struct guest_memory *memory,
 	return ret;
 }
 
-static int populate(struct restore *r, struct guest_memory *memory,
-		    struct error *err)
+static int populate_block(struct restore *r, const struct memory_block *b,
+			  struct error *err)
 {
-	u32 i;
+	u64 at, len;
+	int ret;
 
-	for (i = 0; i < memory->nr; i++) {
-		const struct memory_block *b = &memory->blocks[i];
-
-		if (madvise(b->host, b->size, MADV_POPULATE_READ) < 0)
+	for (at = 0; at < b->size; at += len) {
+		len = min_of(POPULATE_PIECE, b->size - at);
+		ret = check_interrupted(r, err);
+		if (ret)
+			return ret;
+		if (madvise(b->host + at, len, MADV_POPULATE_READ) < 0)
 			return error_set(err, -errno,
 					 "%s: memory %s cannot be read: %m",
 					 r->ch->name, b->name);
 	}
 	return 0;
+}
+
+static int populate(struct restore *r, struct guest_memory *memory,
+		    struct error *err)
+{
+	int ret = 0;
+	u32 i;
+
+	for (i = 0; !ret && i < memory->nr; i++)
+		ret = populate_block(r, &memory->blocks[i], err);
+	return ret;
 }
 
 /**
@@ -270,6 +295,7 @@ int restore_state(struct restore *r, struct vm *vm, struct error *err)
 	note = find_note(r, IMAGE_NOTE_STATE, "machine state", err);
 	if (!note)
 		return -EINVAL;
+	vm->clock = r->clock;
 	ret = machine_state_load(vm, note->data, note->len, err);
 	return ret ? error_prefix(err, "%s", r->ch->name) : 0;
 }

@@ -16,6 +16,9 @@ struct description;
  * @description: what it says about the machine; the caller may replace what
  *               belongs to the host before the machine is built
  * @ram: where each block of RAM is in the file
+ * @clock: where the guest's clocks go on
+ * @interrupted: asked now and then while much is read: shall it end? NULL: no
+ * @interrupted_arg: for @interrupted
  */
 struct restore {
 	struct channel *ch;
@@ -23,6 +26,9 @@ struct restore {
 	struct channel_control control;
 	struct description *description;
 	struct vm_ram_file ram[VM_RAM_BLOCKS];
+	enum vm_clock clock;
+	bool (*interrupted)(void *arg);
+	void *interrupted_arg;
 };
 
 int restore_open(const char *path, struct restore **out, struct error *err)

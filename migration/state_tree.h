@@ -4,7 +4,7 @@
 
 #include <stdio.h>
 
-#include "migration/tree_writer.h"
+#include "vmm/base/tree_writer.h"
 #include "vmm/state.h"
 
 #define STATE_FIELDS_MAX	256	/* in one table */

@@ -46,6 +46,7 @@
 #include <string.h>
 
 #include "vmm/arch.h"
+#include "vmm/base/tree_writer.h"
 #include "vmm/description_priv.h"
 #include "vmm/vm.h"
 
@@ -244,113 +245,90 @@ static int plan_make(struct plan *plan,
 	return 0;
 }
 
-/*
- * The writers below do not look at each result: once the buffer is full every
- * further call fails, too, and fdt_finish() says so at the end.
- */
-static int write_options(void *fdt, const struct option_table *table,
-			 const void *config)
+static void write_options(struct tree_writer *w,
+			  const struct option_table *table, const void *config)
 {
 	static const struct {
 		const char *node;
 		enum option_scope scope;
 	} scopes[] = { { "guest", OPTION_GUEST }, { "host", OPTION_HOST } };
 	unsigned int i;
-	int ret = 0;
 
-	for (i = 0; !ret && i < ARRAY_SIZE(scopes); i++) {
-		fdt_begin_node(fdt, scopes[i].node);
+	for (i = 0; i < ARRAY_SIZE(scopes); i++) {
+		tree_node_begin(w, scopes[i].node);
 		if (table)
-			ret = option_save_node(table, config, scopes[i].scope,
-					       fdt);
-		fdt_end_node(fdt);
+			option_save_node(table, config, scopes[i].scope, w);
+		tree_node_end(w);
 	}
-	return ret;
 }
 
-static void write_place(void *fdt, const struct description_device *d)
+static void write_place(struct tree_writer *w,
+			const struct description_device *d)
 {
 	const struct arch_resource *r;
 
 	if (d->class->kind == DEVICE_PCI) {
-		fdt_property_u32(fdt, "slot", d->addr.slot);
-		fdt_property_u32(fdt, "function", d->addr.function);
+		tree_property_u32(w, "slot", d->addr.slot);
+		tree_property_u32(w, "function", d->addr.function);
 		return;
 	}
 	r = arch_resource_find(d->class->name, d->index);
-	fdt_property_u64(fdt, "base", r->base);
-	fdt_property_u64(fdt, "size", r->size);
-	fdt_property_u32(fdt, "gsi", r->gsi);
+	tree_property_u64(w, "base", r->base);
+	tree_property_u64(w, "size", r->size);
+	tree_property_u32(w, "gsi", r->gsi);
 }
 
-static int write_device(void *fdt, const struct description_device *d)
+static void write_device(struct tree_writer *w,
+			 const struct description_device *d)
 {
 	void *defaults = NULL;
 	char name[64];
-	int ret;
 
 	if (d->class->options && !d->config) {
 		defaults = option_config_new(d->class->options);
 		if (!defaults)
-			return -ENOMEM;
+			tree_fail(w, -ENOMEM);
 	}
 	snprintf(name, sizeof(name), "%s%u", d->class->name, d->index);
-	fdt_begin_node(fdt, name);
-	fdt_property_string(fdt, "compatible", d->class->compatible);
-	fdt_property_u32(fdt, "index", d->index);
-	write_place(fdt, d);
-	ret = write_options(fdt, d->class->options,
-			    d->config ? d->config : defaults);
-	fdt_end_node(fdt);
+	tree_node_begin(w, name);
+	tree_property_string(w, "compatible", d->class->compatible);
+	tree_property_u32(w, "index", d->index);
+	write_place(w, d);
+	if (d->config || defaults || !d->class->options)
+		write_options(w, d->class->options,
+			      d->config ? d->config : defaults);
+	tree_node_end(w);
 	if (defaults)
 		option_config_free(d->class->options, defaults);
-	return ret;
-}
-
-static int write_tree(void *fdt, const struct machine_config *machine,
-		      const struct description_device *devices, u32 nr,
-		      struct error *err)
-{
-	int ret;
-	u32 i;
-
-	fdt_create(fdt, DESCRIPTION_MAX);
-	fdt_finish_reservemap(fdt);
-	fdt_begin_node(fdt, "");
-	fdt_property_string(fdt, "compatible", DESCRIPTION_COMPATIBLE);
-	fdt_begin_node(fdt, "machine");
-	fdt_property_string(fdt, "arch", arch_name);
-	ret = write_options(fdt, &machine_options, machine);
-	fdt_end_node(fdt);
-	fdt_begin_node(fdt, "devices");
-	for (i = 0; !ret && i < nr; i++)
-		ret = write_device(fdt, &devices[i]);
-	fdt_end_node(fdt);
-	fdt_end_node(fdt);
-	if (ret == -ENOSPC || (!ret && fdt_finish(fdt)))
-		return error_set(err, -E2BIG,
-				 "the options of this machine take more than %u KiB",
-				 DESCRIPTION_MAX / 1024);
-	return ret ? error_set(err, ret, "machine description: %s",
-			       strerror(-ret)) : 0;
 }
 
 static int write_fdt(const struct machine_config *machine,
 		     const struct description_device *devices, u32 nr,
 		     void **fdt, struct error *err)
 {
-	void *tree = malloc(DESCRIPTION_MAX), *smaller;
-	int ret;
+	struct tree_writer w;
+	void *blob;
+	u32 i, len;
 
-	if (!tree)
-		return error_set(err, -ENOMEM, "no memory");
-	ret = write_tree(tree, machine, devices, nr, err);
-	if (ret) {
-		free(tree);
-		return ret;
+	tree_begin(&w);
+	tree_property_string(&w, "compatible", DESCRIPTION_COMPATIBLE);
+	tree_node_begin(&w, "machine");
+	tree_property_string(&w, "arch", arch_name);
+	write_options(&w, &machine_options, machine);
+	tree_node_end(&w);
+	tree_node_begin(&w, "devices");
+	for (i = 0; i < nr; i++)
+		write_device(&w, &devices[i]);
+	tree_node_end(&w);
+	if (tree_finish(&w, &blob, &len, err))
+		return error_prefix(err, "machine description");
+	if (len > DESCRIPTION_MAX) {
+		free(blob);
+		return error_set(err, -E2BIG,
+				 "the options of this machine take more than %u KiB",
+				 DESCRIPTION_MAX / 1024);
 	}
-	smaller = realloc(tree, fdt_totalsize(tree));
-	*fdt = smaller ? smaller : tree;
+	*fdt = blob;
 	return 0;
 }
 

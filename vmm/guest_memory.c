@@ -66,7 +66,7 @@ void guest_memory_destroy(struct guest_memory *memory)
 	mutex_destroy(&memory->lock);
 }
 
-static int hugetlb_file(const char *path, struct error *err)
+static int hugetlb_file(const char *path, u64 size, struct error *err)
 {
 	char name[512];
 	struct statfs fs;
@@ -78,6 +78,10 @@ static int hugetlb_file(const char *path, struct error *err)
 		return error_set(err, -EINVAL,
 				 "%s is not a hugetlbfs; mount one with 'mount -t hugetlbfs none %s'",
 				 path, path);
+	if (!is_aligned(size, (u64)fs.f_bsize))
+		return error_set(err, -EINVAL,
+				 "hugetlbfs %s: %llu KiB of memory are no multiple of its pages of %ld KiB",
+				 path, size / KIB, (long)fs.f_bsize / 1024);
 	if (snprintf(name, sizeof(name), "%s/lkvm-XXXXXX", path) >=
 	    (int)sizeof(name))
 		return error_set(err, -ENAMETOOLONG, "hugetlbfs path %s is too long",
@@ -88,6 +92,27 @@ static int hugetlb_file(const char *path, struct error *err)
 				 path);
 	unlink(name);
 	return fd;
+}
+
+/* Bytes of a page of the hugetlbfs that a file is in, 0 for other files. */
+static u64 file_huge_page(int fd)
+{
+	struct statfs fs;
+
+	return !fstatfs(fd, &fs) && fs.f_type == HUGETLBFS_MAGIC ?
+		(u64)fs.f_bsize : 0;
+}
+
+static int map_failed(const struct memory_request *req, u64 huge_page,
+		      struct error *err)
+{
+	if (huge_page && errno == ENOMEM)
+		return error_set(err, -ENOMEM,
+				 "memory %s: hugetlbfs %s has less than %llu free pages of %llu KiB; reserve them with sysctl vm.nr_hugepages",
+				 req->name, req->hugetlbfs,
+				 req->size / huge_page, huge_page / KIB);
+	return error_set(err, -errno, "memory %s: %llu MiB: %m", req->name,
+			 req->size / MIB);
 }
 
 /* The descriptor behind a new block: the block's own in every case. */
@@ -103,7 +128,7 @@ static int block_file(const struct memory_request *req, struct error *err)
 		return fd;
 	}
 	if (req->hugetlbfs)
-		fd = hugetlb_file(req->hugetlbfs, err);
+		fd = hugetlb_file(req->hugetlbfs, req->size, err);
 	else
 		fd = memfd_create(req->name, MFD_CLOEXEC);
 	if (fd < 0 && !req->hugetlbfs)
@@ -120,26 +145,30 @@ static int block_file(const struct memory_request *req, struct error *err)
 }
 
 /*
- * Map at a multiple of 2 MiB, so that huge pages fit: reserve more, map over
- * the aligned part, give the rest back.
+ * Map at a multiple of 2 MiB or of a larger huge page, so that huge pages fit:
+ * reserve more, map over the aligned part, give the rest back. Memory is
+ * committed when it is touched, but for that of a hugetlbfs (@huge_page not 0):
+ * where there are no pages left, a touch is a SIGBUS, so they are reserved here.
  */
-static void *map_aligned(const struct memory_request *req, int fd)
+static void *map_aligned(const struct memory_request *req, int fd,
+			 u64 huge_page)
 {
-	int share = req->fd >= 0 ? MAP_PRIVATE : MAP_SHARED;
+	int flags = MAP_FIXED | (huge_page ? 0 : MAP_NORESERVE) |
+		(req->fd >= 0 ? MAP_PRIVATE : MAP_SHARED);
+	u64 align = max_of(HUGE_PAGE, huge_page);
 	u8 *area, *at, *end;
 
-	area = mmap(NULL, req->size + HUGE_PAGE, PROT_NONE,
+	area = mmap(NULL, req->size + align, PROT_NONE,
 		    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	if (area == MAP_FAILED)
 		return MAP_FAILED;
-	at = (u8 *)round_up_to((uintptr_t)area, HUGE_PAGE);
-	end = area + req->size + HUGE_PAGE;
-	if (mmap(at, req->size, PROT_READ | PROT_WRITE,
-		 share | MAP_FIXED | MAP_NORESERVE, fd,
+	at = (u8 *)round_up_to((uintptr_t)area, align);
+	end = area + req->size + align;
+	if (mmap(at, req->size, PROT_READ | PROT_WRITE, flags, fd,
 		 (off_t)req->fd_offset) == MAP_FAILED) {
 		int saved = errno;
 
-		munmap(area, req->size + HUGE_PAGE);
+		munmap(area, req->size + align);
 		errno = saved;
 		return MAP_FAILED;
 	}
@@ -230,6 +259,7 @@ int guest_memory_add(struct guest_memory *memory,
 		.readonly = req->readonly,
 		.shared = req->fd < 0,
 	};
+	u64 huge_page;
 	int ret;
 
 	ret = request_check(memory, req, err);
@@ -239,10 +269,10 @@ int guest_memory_add(struct guest_memory *memory,
 	b.fd = block_file(req, err);
 	if (b.fd < 0)
 		return b.fd;
-	b.host = map_aligned(req, b.fd);
+	huge_page = file_huge_page(b.fd);
+	b.host = map_aligned(req, b.fd, huge_page);
 	if (b.host == MAP_FAILED) {
-		ret = error_set(err, -errno, "memory %s: %llu MiB: %m",
-				req->name, req->size / MIB);
+		ret = map_failed(req, huge_page, err);
 		goto err_close;
 	}
 	madvise(b.host, b.size, MADV_HUGEPAGE);

@@ -30,8 +30,6 @@
 
 #define POLL_START_NS	4000
 
-static __thread struct iothread *current;
-
 static u64 now_ns(void)
 {
 	struct timespec ts;
@@ -68,7 +66,8 @@ static void wake_ready(struct io_watch *watch)
  * @entries: submission queue entries, a power of two
  * @err: filled on failure
  *
- * Only the calling thread may run it.
+ * Only the calling thread may run it. A thread may have several loops that
+ * take turns, as the main loops of two machines in a test do.
  *
  * Return: 0 or a negative errno.
  */
@@ -92,7 +91,7 @@ int iothread_init(struct iothread *t, const char *name, u32 entries,
 				 "%s: io_uring: %s; see sysctl kernel.io_uring_disabled and the memlock limit",
 				 name, strerror(-ret));
 	}
-	current = t;
+	t->owner = pthread_self();
 	io_watch_eventfd(t, &t->wake, t->wake_fd, wake_ready);
 	return 0;
 }
@@ -105,7 +104,7 @@ int iothread_init(struct iothread *t, const char *name, u32 entries,
  */
 bool iothread_is_current(const struct iothread *t)
 {
-	return current == t;
+	return pthread_equal(t->owner, pthread_self());
 }
 
 /**
@@ -217,8 +216,6 @@ void iothread_destroy(struct iothread *t)
 		iothread_request_stop(t);
 		pthread_join(t->thread, NULL);
 	}
-	if (current == t)
-		current = NULL;
 	/* Closing the ring cancels the read on the eventfd. */
 	io_uring_queue_exit(&t->ring);
 	close(t->wake_fd);

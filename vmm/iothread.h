@@ -113,6 +113,7 @@ struct io_result {
  * struct iothread - one thread, one io_uring, one loop
  * @name: thread name, at most 15 characters
  * @ring: owned by the thread; nobody else touches it
+ * @owner: the thread that may run it
  * @thread: the thread, when iothread_start() made one
  * @started: it did
  * @stop: leave the loop
@@ -138,6 +139,7 @@ struct io_result {
 struct iothread {
 	char name[16];
 	struct io_uring ring;
+	pthread_t owner;
 	pthread_t thread;
 	bool started;
 	_Atomic bool stop;

@@ -601,6 +601,65 @@ int option_parse(const struct option_table *table, void *config,
 	return ret;
 }
 
+/* An option that was set before; a list begins anew when it is first named. */
+static int replace_item(const struct option_table *table, void *config,
+			char *item, bool first, bool *begun, struct error *err)
+{
+	const size_t len = strcspn(item, "=");
+	const bool positional = first && !item[len] && table->positional;
+	const struct option_desc *opt = NULL;
+	struct option_list *list;
+	u32 i;
+
+	for (i = 0; i < table->nr && !opt; i++)
+		if (positional ? !strcmp(table->opts[i].name,
+					 table->positional) :
+		    strlen(table->opts[i].name) == len &&
+		    !strncmp(table->opts[i].name, item, len))
+			opt = &table->opts[i];
+	if (opt && opt->scope == OPTION_GUEST)
+		return option_error(table, opt, NULL, err,
+				    "the guest has seen it, so it is fixed for the life of the machine");
+	if (opt && opt->type == OPTION_LIST && !begun[opt - table->opts]) {
+		begun[opt - table->opts] = true;
+		list = field(opt, config);
+		for (i = 0; i < list->nr; i++)
+			free(list->v[i]);
+		list->nr = 0;
+	}
+	return parse_item(table, config, item, first, err);
+}
+
+/**
+ * option_replace() - replace options of a machine that exists
+ * @table: the options
+ * @config: the configuration
+ * @text: as for option_parse(); of a list all items are given
+ * @err: set on failure; some options may have been replaced then
+ *
+ * Only what belongs to the host can be replaced.
+ *
+ * Return: 0, -EINVAL, -ENOMEM.
+ */
+int option_replace(const struct option_table *table, void *config,
+		   const char *text, struct error *err)
+{
+	bool *begun = calloc(table->nr + 1, sizeof(*begun));
+	char *item = malloc(strlen(text) + 1);
+	bool first = true;
+	int ret = 0;
+
+	if (!begun || !item)
+		ret = error_set(err, -ENOMEM, "%s: no memory", table->name);
+	while (!ret && next_item(&text, item)) {
+		ret = replace_item(table, config, item, first, begun, err);
+		first = false;
+	}
+	free(item);
+	free(begun);
+	return ret;
+}
+
 /**
  * option_check() - is the configuration complete?
  * @table: the options

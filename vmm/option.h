@@ -5,6 +5,8 @@
 #include "vmm/base/error.h"
 #include "vmm/base/types.h"
 
+struct tree_writer;
+
 /* Longest string value, and most values of a list. */
 #define OPTION_TEXT_MAX	4095
 #define OPTION_LIST_MAX	256
@@ -65,6 +67,7 @@ struct option_list {
  * @words: OPTION_ENUM: the words, NULL-terminated
  * @path: strings and lists: names of files; written to a description as
  *        absolute ones, so that it holds in every working directory
+ * @no_path: with @path: what begins so is no name of a file; NULL for none
  * @required: absence is an error (strings and lists only)
  */
 struct option_desc {
@@ -81,6 +84,7 @@ struct option_desc {
 	u64 unit;
 	const char *const *words;
 	bool path;
+	const char *no_path;
 	bool required;
 };
 
@@ -116,10 +120,12 @@ int option_set(const struct option_table *table, void *config,
 	__must_check;
 int option_parse(const struct option_table *table, void *config,
 		 const char *text, struct error *err) __must_check;
+int option_replace(const struct option_table *table, void *config,
+		   const char *text, struct error *err) __must_check;
 int option_check(const struct option_table *table, const void *config,
 		 struct error *err) __must_check;
-int option_save_node(const struct option_table *table, const void *config,
-		     enum option_scope scope, void *fdt) __must_check;
+void option_save_node(const struct option_table *table, const void *config,
+		      enum option_scope scope, struct tree_writer *w);
 int option_load_node(const struct option_table *table, void *config,
 		     enum option_scope scope, const void *fdt, int node,
 		     struct error *err) __must_check;

@@ -24,12 +24,14 @@
  *
  * Threads: none of its own; a configuration belongs to its caller.
  */
+#include <errno.h>
 #include <libfdt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "vmm/base/tree_writer.h"
 #include "vmm/option_priv.h"
 
 static const void *field(const struct option_desc *opt, const void *config)
@@ -37,12 +39,18 @@ static const void *field(const struct option_desc *opt, const void *config)
 	return (const u8 *)config + opt->offset;
 }
 
+static bool has_prefix(const char *text, const char *prefix)
+{
+	return !strncmp(text, prefix, strlen(prefix));
+}
+
 /* The text that is written for a value: a copy, NULL when there is none. */
 static char *saved_text(const struct option_desc *opt, const char *text)
 {
 	char *cwd, *whole = NULL;
 
-	if (!opt->path || !*text || *text == '/')
+	if (!opt->path || !*text || *text == '/' ||
+	    (opt->no_path && has_prefix(text, opt->no_path)))
 		return strdup(text);
 	cwd = getcwd(NULL, 0);
 	if (cwd && asprintf(&whole, "%s/%s", strcmp(cwd, "/") ? cwd : "",
@@ -52,16 +60,16 @@ static char *saved_text(const struct option_desc *opt, const char *text)
 	return whole;
 }
 
-static int save_list(const struct option_desc *opt, const void *config,
-		     void *fdt)
+static void save_list(const struct option_desc *opt, const void *config,
+		      struct tree_writer *w)
 {
 	const struct option_list *list = field(opt, config);
 	size_t size = 0, len;
 	char *all = NULL, *more, *text;
-	int ret = 0;
+	void *value;
 	u32 i;
 
-	for (i = 0; !ret && i < list->nr; i++) {
+	for (i = 0; i < list->nr; i++) {
 		text = saved_text(opt, list->v[i]);
 		len = text ? strlen(text) + 1 : 0;
 		more = text ? realloc(all, size + len) : NULL;
@@ -70,59 +78,57 @@ static int save_list(const struct option_desc *opt, const void *config,
 			memcpy(all + size, text, len);
 			size += len;
 		} else {
-			ret = -errno;
+			tree_fail(w, -errno);
 		}
 		free(text);
 	}
-	if (!ret && size)
-		ret = fdt_property(fdt, opt->name, all, (int)size) ?
-			-ENOSPC : 0;
+	value = size ? tree_property(w, opt->name, size) : NULL;
+	if (value)
+		memcpy(value, all, size);
 	free(all);
-	return ret;
 }
 
-static int save_string(const struct option_desc *opt, const char *value,
-		       void *fdt)
+static void save_string(const struct option_desc *opt, const char *value,
+			struct tree_writer *w)
 {
 	char *text;
-	int ret;
 
 	if (!value)
-		return 0;
+		return;
 	text = saved_text(opt, value);
-	if (!text)
-		return -errno;
-	ret = fdt_property_string(fdt, opt->name, text) ? -ENOSPC : 0;
+	if (text)
+		tree_property_string(w, opt->name, text);
+	else
+		tree_fail(w, -errno);
 	free(text);
-	return ret;
 }
 
-static int save_option(const struct option_desc *opt, const void *config,
-		       void *fdt)
+static void save_option(const struct option_desc *opt, const void *config,
+			struct tree_writer *w)
 {
 	const void *at = field(opt, config);
-	int ret = 0;
 
 	switch (opt->type) {
 	case OPTION_BOOL:
-		ret = fdt_property_u32(fdt, opt->name, *(const bool *)at);
+		tree_property_u32(w, opt->name, *(const bool *)at);
 		break;
 	case OPTION_U32:
-		ret = fdt_property_u32(fdt, opt->name, *(const u32 *)at);
+		tree_property_u32(w, opt->name, *(const u32 *)at);
 		break;
 	case OPTION_SIZE:
-		ret = fdt_property_u64(fdt, opt->name, *(const u64 *)at);
+		tree_property_u64(w, opt->name, *(const u64 *)at);
 		break;
 	case OPTION_ENUM:
-		ret = fdt_property_string(fdt, opt->name,
-					  opt->words[*(const u32 *)at]);
+		tree_property_string(w, opt->name,
+				     opt->words[*(const u32 *)at]);
 		break;
 	case OPTION_STRING:
-		return save_string(opt, *(char *const *)at, fdt);
+		save_string(opt, *(char *const *)at, w);
+		break;
 	case OPTION_LIST:
-		return save_list(opt, config, fdt);
+		save_list(opt, config, w);
+		break;
 	}
-	return ret ? -ENOSPC : 0;
 }
 
 /**
@@ -130,23 +136,19 @@ static int save_option(const struct option_desc *opt, const void *config,
  * @table: the options
  * @config: the configuration
  * @scope: which of them
- * @fdt: a tree being written (sequential write), in the node that gets them
+ * @w: a tree being written, in the node that gets them; at its end it tells
+ *     what failed
  *
  * Names of files become absolute on the way.
- *
- * Return: 0; -ENOSPC when the tree's buffer is full; -ENOMEM; or why the
- * working directory has no name.
  */
-int option_save_node(const struct option_table *table, const void *config,
-		     enum option_scope scope, void *fdt)
+void option_save_node(const struct option_table *table, const void *config,
+		      enum option_scope scope, struct tree_writer *w)
 {
-	int ret = 0;
 	u32 i;
 
-	for (i = 0; !ret && i < table->nr; i++)
+	for (i = 0; i < table->nr; i++)
 		if (table->opts[i].scope == scope)
-			ret = save_option(&table->opts[i], config, fdt);
-	return ret;
+			save_option(&table->opts[i], config, w);
 }
 
 /* ---- loading ------------------------------------------------------------ */

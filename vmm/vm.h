@@ -79,6 +79,17 @@ struct vm_ram_file {
 };
 
 /**
+ * enum vm_clock - where the guest's clocks go on when a saved state is loaded
+ * @VM_CLOCK_HOST: where they would be had the machine run all the while, by
+ *                 the host's wall clock
+ * @VM_CLOCK_SAVED: where they were: the time in between has not happened
+ */
+enum vm_clock {
+	VM_CLOCK_HOST,
+	VM_CLOCK_SAVED,
+};
+
+/**
  * struct vm_config - what the core itself must know to make a machine
  * @name: the machine's name
  * @cpus: vCPUs, 1 to VM_CPUS_MAX; 0 makes a machine without KVM and vCPUs,
@@ -116,6 +127,7 @@ struct vm_config {
  * @vcpus: @cpus_nr of them
  * @cpus_nr: how many
  * @arch: what the architecture keeps; owned by it
+ * @clock: see enum vm_clock
  * @end_lock: protects @end_code and @end_error (LOCK_LEAF)
  * @end: why it ended
  * @end_code: VM_END_DEBUG_EXIT: the value written
@@ -150,6 +162,7 @@ struct vm {
 	struct vcpu *vcpus;
 	u32 cpus_nr;
 	struct arch_vm *arch;
+	enum vm_clock clock;
 	struct mutex end_lock;
 	_Atomic u32 end;
 	u32 end_code;

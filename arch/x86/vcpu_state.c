@@ -35,6 +35,7 @@
 #define LVT_MASKED		BIT(16)
 #define LVT_TIMER_MODE		(3u << 17)
 #define LVT_TIMER_DEADLINE	(2u << 17)
+#define NS_PER_MS		1000000ULL
 
 /**
  * lapic_read() - a register in a local APIC's page
@@ -556,6 +557,18 @@ int vcpu_registers_load(struct vcpu *vcpu, const struct x86_vcpu_state *s,
 	return ret;
 }
 
+/* The TSC counts on while the state lies in a file: see vm_state.c. */
+static void advance_tsc(struct x86_vcpu_state *s, u64 ns)
+{
+	u64 ticks = ns / NS_PER_MS * s->tsc_khz +
+		    ns % NS_PER_MS * s->tsc_khz / NS_PER_MS;
+	u32 i;
+
+	for (i = 0; i < s->msrs_nr; i++)
+		if (s->msrs[i].index == MSR_TSC)
+			s->msrs[i].value += ticks;
+}
+
 /**
  * arch_vcpu_load() - install a vCPU's state
  * @vcpu: a parked vCPU; one that has run already keeps its CPUID
@@ -566,11 +579,16 @@ int vcpu_registers_load(struct vcpu *vcpu, const struct x86_vcpu_state *s,
  */
 int arch_vcpu_load(struct vcpu *vcpu, const void *state, struct error *err)
 {
-	const struct x86_vcpu_state *s = state;
+	struct x86_vcpu_state *s = malloc(sizeof(*s));
 	int ret;
 
+	if (!s)
+		return error_set(err, -ENOMEM, "out of memory");
+	memcpy(s, state, sizeof(*s));
+	advance_tsc(s, vcpu->vm->arch->away_ns);
 	ret = cpuid_load(vcpu, s, err);
 	if (!ret)
 		ret = vcpu_registers_load(vcpu, s, err);
+	free(s);
 	return ret;
 }

@@ -2,9 +2,14 @@
 /**
  * DOC: interrupt controllers, timer and clock out of KVM and in again
  *
- * kvmclock goes on from where it was saved: the time in between has not
- * happened for the guest. The host's wall clock at that moment is saved
- * beside it for whoever wants to do otherwise.
+ * kvmclock is saved with the host's wall clock of that moment. When it is
+ * loaded, &vm.clock says whether the time in between has happened for the
+ * guest: with VM_CLOCK_HOST kvmclock and the TSCs (vcpu_state.c) are put
+ * forward by it, so that the guest's wall clock, which Linux derives from
+ * them, is right at once; its monotonic clock jumps, too, as after a long
+ * pause. With VM_CLOCK_SAVED they go on from where they were. A wall clock
+ * that was put back meanwhile counts as no time. KVM could do the first half of
+ * it (KVM_CLOCK_REALTIME), but only on hosts whose clock is the TSC.
  *
  * The PIT's count_load_time is the host's clock and not state; KVM starts the
  * count anew when a channel is loaded.
@@ -14,6 +19,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <time.h>
 
 #include "arch/x86/state.h"
 #include "arch/x86/x86_priv.h"
@@ -157,6 +163,14 @@ static int pit_load(struct vm *vm, const struct x86_vm_state *from,
 	return x86_ioctl(vm->vm_fd, KVM_SET_PIT2, &pit, "KVM_SET_PIT2", err);
 }
 
+static u64 realtime_ns(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_REALTIME, &ts);
+	return (u64)ts.tv_sec * 1000000000ULL + (u64)ts.tv_nsec;
+}
+
 static int clock_save(struct vm *vm, struct x86_vm_state *to,
 		      struct error *err)
 {
@@ -166,16 +180,28 @@ static int clock_save(struct vm *vm, struct x86_vm_state *to,
 	ret = x86_ioctl(vm->vm_fd, KVM_GET_CLOCK, &clock, "KVM_GET_CLOCK",
 			err);
 	to->clock_ns = clock.clock;
-	if (clock.flags & KVM_CLOCK_REALTIME)
-		to->clock_realtime_ns = clock.realtime;
+	to->clock_realtime_ns = clock.flags & KVM_CLOCK_REALTIME ?
+		clock.realtime : realtime_ns();
 	return ret;
+}
+
+static u64 away_ns(const struct vm *vm, const struct x86_vm_state *s)
+{
+	u64 now = realtime_ns();
+
+	if (vm->clock == VM_CLOCK_SAVED || !s->clock_realtime_ns ||
+	    s->clock_realtime_ns > now)
+		return 0;
+	return min_of(now - s->clock_realtime_ns, INT64_MAX - s->clock_ns);
 }
 
 static int clock_load(struct vm *vm, const struct x86_vm_state *from,
 		      struct error *err)
 {
-	struct kvm_clock_data clock = { .clock = from->clock_ns };
+	struct kvm_clock_data clock = { 0 };
 
+	vm->arch->away_ns = away_ns(vm, from);
+	clock.clock = from->clock_ns + vm->arch->away_ns;
 	return x86_ioctl(vm->vm_fd, KVM_SET_CLOCK, &clock, "KVM_SET_CLOCK",
 			 err);
 }

@@ -50,6 +50,8 @@ struct x86_vm_state;
  * @power_on: state of the boot CPU and of all others at power-on, taken when
  *            the first of each kind was made; owned
  * @power_on_vm: state of what they share at power-on; owned
+ * @away_ns: how long the state that is being loaded lay in a file, as far as
+ *           it is to count for the guest's clocks
  */
 struct arch_vm {
 	struct kvm_cpuid2 *supported;
@@ -63,6 +65,7 @@ struct arch_vm {
 	u32 phys_bits;
 	struct x86_vcpu_state *power_on[2];
 	struct x86_vm_state *power_on_vm;
+	u64 away_ns;
 };
 
 /**

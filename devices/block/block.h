@@ -22,6 +22,9 @@ enum block_cache {
 	BLOCK_CACHE_WRITEBACK,
 };
 
+/* What begins so is no file but a disk that stores nothing. */
+#define BLOCK_NULL_PREFIX	"null:"
+
 /**
  * struct block_config - how to open a disk
  * @path: image file or block device; "null:SIZE" is a disk that stores

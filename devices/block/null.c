@@ -13,7 +13,6 @@
 #include "vmm/base/math.h"
 #include "vmm/option.h"
 
-#define NULL_PREFIX	"null:"
 #define NULL_BLOCK	512
 
 /**
@@ -26,7 +25,7 @@
  */
 bool block_null_path(const char *path)
 {
-	return !strncmp(path, NULL_PREFIX, strlen(NULL_PREFIX));
+	return !strncmp(path, BLOCK_NULL_PREFIX, strlen(BLOCK_NULL_PREFIX));
 }
 
 static void null_submit(struct block_req *req)
@@ -61,7 +60,7 @@ static const struct block_ops null_ops = {
 int block_null_open(const struct block_config *config, struct block **out,
 		    struct error *err)
 {
-	const char *text = config->path + strlen(NULL_PREFIX);
+	const char *text = config->path + strlen(BLOCK_NULL_PREFIX);
 	struct block *blk;
 	u64 size;
 

@@ -290,7 +290,7 @@ static void events_remove(struct nvme_ctrl *ctrl)
 {
 	u16 qid;
 
-	for (qid = 1; qid < NVME_QIDS; qid++) {
+	for (qid = 1; qid <= ctrl->config->queues; qid++) {
 		bus_event_remove(&ctrl->sq_db[qid].event);
 		bus_event_remove(&ctrl->cq_db[qid].event);
 	}
@@ -307,7 +307,7 @@ void nvme_doorbell_events_move(struct nvme_ctrl *ctrl)
 	u16 qid;
 
 	events_remove(ctrl);
-	for (qid = 1; qid < NVME_QIDS; qid++) {
+	for (qid = 1; qid <= ctrl->config->queues; qid++) {
 		if (ctrl->sqs[qid])
 			nvme_doorbell_event_add(ctrl, qid, false);
 		if (ctrl->cqs[qid])

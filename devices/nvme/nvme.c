@@ -583,12 +583,12 @@ static const struct option_desc options[] = {
 	{
 		.name = "file", .arg = "FILE", .type = OPTION_STRING,
 		.scope = OPTION_HOST, FIELD(file), .min = 1, .max = 4095,
-		.required = true, .path = true,
+		.required = true, .path = true, .no_path = BLOCK_NULL_PREFIX,
 		.help = "disk image or block device of namespace 1",
 	}, {
 		.name = "ns", .arg = "FILE", .type = OPTION_LIST,
 		.scope = OPTION_HOST, FIELD(ns), .max = 4095,
-		.path = true,
+		.path = true, .no_path = BLOCK_NULL_PREFIX,
 		.help = "disk of a further namespace (may be repeated)",
 	}, {
 		.name = "ro", .type = OPTION_BOOL, .scope = OPTION_GUEST,

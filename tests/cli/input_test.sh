@@ -154,7 +154,7 @@ bad "debug: nothing to do" 2 "give --dump or --nmi" debug -n nobody
 bad "help: no such command" 2 "no command frob" help frob
 
 check "help" "$LKVM" help
-for command in run list stop pause resume stat debug version help; do
+for command in run list stop pause resume restore stat debug version help; do
 	check "help $command" "$LKVM" help $command
 	same "$command --help is help $command" "$("$LKVM" $command --help)" \
 		"$("$LKVM" help $command)"

@@ -52,7 +52,7 @@ options_of_program()
 	"$LKVM" help --words "$1" | cut -f 1-3 | sort
 }
 
-for command in run list stop pause resume stat debug; do
+for command in run list stop pause resume restore stat debug; do
 	options_of_page "$man/lkvm-$command.1" >page
 	options_of_program $command >program
 	check "lkvm-$command(1) has the options of the program" \
@@ -83,7 +83,7 @@ complete_words()
 }
 
 if command -v bash >/dev/null; then
-	same "completion: commands" "$(complete_words re)" "resume "
+	same "completion: commands" "$(complete_words re)" "restore resume "
 	same "completion: options" "$(complete_words run --re)" "--reboot "
 	same "completion: words of an option" \
 		"$(complete_words run --reboot '')" "exit restart "

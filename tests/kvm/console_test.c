@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /**
- * DOC: the console on standard input and output
+ * DOC: the console on standard input and output, and ports on pseudo terminals
  *
  * What is typed, however fast, arrives whole at a guest that reads slowly.
  */
+#include <fcntl.h>
+#include <poll.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "tests/kvm/disk.h"
 #include "tests/kvm/machine.h"
@@ -120,6 +123,69 @@ TEST_F_TIMEOUT(console, end_of_stamp_is_typed, LIMIT_S)
 		machine_show(&self->c.m);
 	EXPECT_EQ(GUEST_EXIT_PASS, i);
 	EXPECT_EQ(1, disks_check(&self->c.m, 7));
+}
+
+/* Reads until the end of a line, or of patience. */
+static size_t read_line(int fd, char *line, size_t cap)
+{
+	struct pollfd p = { .fd = fd, .events = POLLIN };
+	size_t n = 0;
+	ssize_t got;
+
+	while (n + 1 < cap && poll(&p, 1, WAIT_MS) > 0) {
+		got = read(fd, line + n, 1);
+		if (got <= 0)
+			break;
+		if (line[n++] == '\n')
+			break;
+	}
+	line[n] = 0;
+	return n;
+}
+
+/* The console stays where it is, and the port is the pseudo terminal. */
+static void pseudo_terminal(struct __test_metadata *_metadata,
+			    struct machine *m, const char *port)
+{
+	struct machine_setup s = { .more = { "--tty", port } };
+	char params[40], path[40], line[40];
+	const char *said;
+	int fd;
+
+	if (machine_is_qemu())
+		SKIP(return, "pseudo terminals are lkvm's");
+	if (machine_unavailable())
+		SKIP(return, "%s", machine_unavailable());
+	snprintf(params, sizeof(params), "test=serial-port port=%s", port);
+	s.params = params;
+	ASSERT_EQ(0, machine_start(m, &s));
+	snprintf(line, sizeof(line), "ttyS%s is connected to ", port);
+	said = machine_expect(m, line, WAIT_MS);
+	ASSERT_NE(NULL, said);
+	EXPECT_EQ(1, sscanf(said + strlen(line), "%39s", path));
+	EXPECT_NE(NULL, machine_expect(m, "serial-port: ready", WAIT_MS));
+	fd = open(path, O_RDWR | O_NOCTTY | O_CLOEXEC);
+	ASSERT_GE(fd, 0);
+	EXPECT_EQ(11, write(fd, "Hello port\n", 11));
+	EXPECT_EQ(11, read_line(fd, line, sizeof(line)));
+	EXPECT_STREQ("HELLO PORT\n", line);
+	close(fd);
+	EXPECT_EQ(GUEST_EXIT_PASS, machine_wait(m, WAIT_MS));
+}
+
+TEST_F_TIMEOUT(console, second_port_on_a_pseudo_terminal, LIMIT_S)
+{
+	pseudo_terminal(_metadata, &self->c.m, "1");
+}
+
+TEST_F_TIMEOUT(console, third_port_on_a_pseudo_terminal, LIMIT_S)
+{
+	pseudo_terminal(_metadata, &self->c.m, "2");
+}
+
+TEST_F_TIMEOUT(console, fourth_port_on_a_pseudo_terminal, LIMIT_S)
+{
+	pseudo_terminal(_metadata, &self->c.m, "3");
 }
 
 TEST_HARNESS_MAIN

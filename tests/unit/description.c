@@ -26,6 +26,7 @@ static const struct option_desc disk_opts[] = {
 	{
 		.name = "file", .arg = "FILE", .type = OPTION_STRING,
 		.scope = OPTION_HOST, .min = 1, .required = true, .path = true,
+		.no_path = "none:",
 		.offset = offsetof(struct disk_config, file),
 	}, {
 		.name = "queues", .arg = "N", .type = OPTION_U32,
@@ -178,6 +179,21 @@ TEST_F(description, files_are_named_from_the_root_on)
 	free(cwd);
 }
 
+TEST_F(description, what_is_no_file_keeps_its_name)
+{
+	struct disk_config c = { .file = STRING("none:1G"), .queues = 1 };
+	struct description_request req = { &disk_class, &c };
+	const struct description_device *d;
+
+	ASSERT_EQ(0, description_write(&self->machine, &req, 1, &self->fdt,
+				       &self->err));
+	ASSERT_EQ(0, description_read(self->fdt, fdt_totalsize(self->fdt),
+				      &self->d, &self->err));
+	d = find(self->d, &disk_class, 0);
+	ASSERT_NE(NULL, d);
+	EXPECT_STREQ("none:1G", ((const struct disk_config *)d->config)->file);
+}
+
 TEST_F(description, written_again_it_is_the_same)
 {
 	void *again;
@@ -265,6 +281,21 @@ TEST_F(description, slots_do_not_depend_on_what_comes_behind)
 	ASSERT_EQ(0, description_read(self->fdt, fdt_totalsize(self->fdt),
 				      &self->d, &self->err));
 	EXPECT_EQ(slot, find(self->d, &disk_class, 0)->addr.slot);
+}
+
+TEST_F(description, what_takes_too_much_is_refused)
+{
+	char *words = malloc(DESCRIPTION_MAX + 1);
+
+	ASSERT_NE(NULL, words);
+	memset(words, 'a', DESCRIPTION_MAX);
+	words[DESCRIPTION_MAX] = 0;
+	free(self->machine.cmdline);
+	self->machine.cmdline = words;
+	EXPECT_EQ(-E2BIG, description_write(&self->machine, NULL, 0,
+					    &self->fdt, &self->err));
+	EXPECT_NE(NULL, strstr(self->err.text, "1024 KiB"));
+	EXPECT_EQ(NULL, self->fdt);
 }
 
 TEST_F(description, too_many_devices_are_refused)

@@ -10,6 +10,7 @@
 #include "tests/lib/harness.h"
 #include "tests/lib/random.h"
 #include "vmm/base/math.h"
+#include "vmm/base/tree_writer.h"
 #include "vmm/option.h"
 
 #define TREE_SIZE	65536
@@ -316,14 +317,20 @@ TEST(sizes)
 /* A tree with one node "n" that holds the options of one scope. */
 static void save(const struct thing *c, enum option_scope scope, void *tree)
 {
-	assert(!fdt_create(tree, TREE_SIZE));
-	assert(!fdt_finish_reservemap(tree));
-	assert(!fdt_begin_node(tree, ""));
-	assert(!fdt_begin_node(tree, "n"));
-	assert(!option_save_node(&thing_table, c, scope, tree));
-	assert(!fdt_end_node(tree));
-	assert(!fdt_end_node(tree));
-	assert(!fdt_finish(tree));
+	struct error err = ERROR_INIT;
+	struct tree_writer w;
+	void *blob;
+	u32 len;
+	int ret;
+
+	tree_begin(&w);
+	tree_node_begin(&w, "n");
+	option_save_node(&thing_table, c, scope, &w);
+	tree_node_end(&w);
+	ret = tree_finish(&w, &blob, &len, &err);
+	assert(!ret && len <= TREE_SIZE);
+	memcpy(tree, blob, len);
+	free(blob);
 	assert(!fdt_check_full(tree, TREE_SIZE));
 }
 
@@ -387,18 +394,42 @@ TEST_F(option, random_configurations_survive_a_tree)
 	}
 }
 
-TEST_F(option, full_buffer_is_an_error)
-{
-	u8 tree[128];
+#define REPLACE(text)	option_replace(&thing_table, self->c, text, &self->err)
 
-	ASSERT_EQ(0, PARSE("x"));
-	ASSERT_EQ(0, fdt_create(tree, sizeof(tree)));
-	ASSERT_EQ(0, fdt_finish_reservemap(tree));
-	ASSERT_EQ(0, fdt_begin_node(tree, ""));
-	EXPECT_EQ(-ENOSPC, option_save_node(&thing_table, self->c,
-					    OPTION_GUEST, tree));
+TEST_F(option, host_options_are_replaced)
+{
+	ASSERT_EQ(0, PARSE("disk.img,serial=S1,queues=8,ns=a,ns=b,any=7"));
+	ASSERT_EQ(0, REPLACE("file=other.img,sync=off,ns=c"));
+	EXPECT_STREQ("other.img", self->c->file);
+	EXPECT_FALSE(self->c->sync);
+	EXPECT_EQ(1, self->c->ns.nr);
+	EXPECT_STREQ("c", self->c->ns.v[0]);
+	EXPECT_EQ(7, self->c->bs);
+	EXPECT_EQ(8, self->c->queues);
+	ASSERT_EQ(0, REPLACE("third.img,ns=d,ns=e"));
+	EXPECT_STREQ("third.img", self->c->file);
+	EXPECT_EQ(2, self->c->ns.nr);
+	EXPECT_STREQ("e", self->c->ns.v[1]);
+	EXPECT_STREQ("S1", self->c->serial);
 }
 
+TEST_F(option, guest_options_are_not_replaced)
+{
+	ASSERT_EQ(0, PARSE("disk.img,serial=S1,queues=8"));
+	EXPECT_EQ(-EINVAL, REPLACE("other.img,serial=S2"));
+	EXPECT_SAYS("serial");
+	EXPECT_SAYS("the guest has seen it");
+	EXPECT_EQ(-EINVAL, REPLACE("queues=9"));
+	EXPECT_SAYS("queues");
+	EXPECT_EQ(-EINVAL, REPLACE("sync,ro"));
+	EXPECT_SAYS("ro: the guest has seen it");
+	EXPECT_EQ(-EINVAL, REPLACE("sync,serialx=1"));
+	EXPECT_SAYS("no such option");
+	EXPECT_EQ(-EINVAL, REPLACE("a,"));
+	EXPECT_SAYS("an option is empty");
+	EXPECT_STREQ("S1", self->c->serial);
+	EXPECT_EQ(8, self->c->queues);
+}
 TEST_F(option, absent_properties_leave_defaults)
 {
 	static u8 tree[TREE_SIZE];

@@ -66,10 +66,12 @@ static const struct device_class *device_option(const struct cli_command *cmd,
 {
 	const struct device_class *class;
 
-	if (!cmd->takes_devices)
+	if (!cmd->takes_devices && !cmd->replaces_devices)
 		return NULL;
 	class = device_class_find(name);
-	return class && !class->hidden ? class : NULL;
+	if (!class || class->hidden)
+		return NULL;
+	return cmd->takes_devices || class->options ? class : NULL;
 }
 
 static int no_such_option(const struct words *w, const char *name, char letter)
@@ -90,6 +92,49 @@ static int no_such_option(const struct words *w, const char *name, char letter)
 			 w->cmd->name);
 }
 
+static struct cli_device *append_device(struct words *w,
+					const struct device_class *class,
+					const char *text)
+{
+	struct cli_args *args = w->args;
+	struct cli_device *dev;
+
+	dev = reallocarray(args->devices, args->devices_nr + 1, sizeof(*dev));
+	if (!dev) {
+		error_set(w->err, -ENOMEM, "no memory");
+		return NULL;
+	}
+	args->devices = dev;
+	dev += args->devices_nr++;
+	*dev = (struct cli_device){ .class = class, .text = text };
+	return dev;
+}
+
+/* ``N=OPTIONS``; what the device makes of them shows when it is known. */
+static int replace_device(struct words *w, const struct device_class *class,
+			  const char *text)
+{
+	struct cli_device *dev;
+	char *end = NULL;
+	unsigned long index = 0;
+
+	if (text && isdigit((unsigned char)*text))
+		index = strtoul(text, &end, 10);
+	if (!end || *end != '=' || !end[1])
+		return error_set(w->err, -EINVAL,
+				 "--%s: needs the number of a device and what is new, as in --%s 0=FILE",
+				 class->name, class->name);
+	if (index >= class->max)
+		return error_set(w->err, -EINVAL,
+				 "--%s: a machine has at most %u of them",
+				 class->name, class->max);
+	dev = append_device(w, class, end + 1);
+	if (!dev)
+		return -ENOMEM;
+	dev->index = (u32)index;
+	return 0;
+}
+
 static int add_device(struct words *w, const struct device_class *class,
 		      const char *text)
 {
@@ -104,19 +149,14 @@ static int add_device(struct words *w, const struct device_class *class,
 		return error_set(w->err, -EINVAL,
 				 "--%s: a machine has at most %u of them",
 				 class->name, class->max);
-	dev = reallocarray(args->devices, args->devices_nr + 1, sizeof(*dev));
+	dev = append_device(w, class, text);
 	if (!dev)
-		return error_set(w->err, -ENOMEM, "no memory");
-	args->devices = dev;
-	dev += args->devices_nr;
-	*dev = (struct cli_device){ .class = class, .text = text };
-	if (!class->options)
-		goto added;
-	dev->config = option_config_new(class->options);
-	if (!dev->config)
-		return error_set(w->err, -ENOMEM, "no memory");
-added:
-	args->devices_nr++;
+		return -ENOMEM;
+	if (class->options) {
+		dev->config = option_config_new(class->options);
+		if (!dev->config)
+			return error_set(w->err, -ENOMEM, "no memory");
+	}
 	if (!class->options)
 		return *text ? error_set(w->err, -EINVAL,
 					 "--%s: has no options", class->name) : 0;
@@ -133,10 +173,13 @@ static const char *next_word(struct words *w)
 static int set_device(struct words *w, const struct device_class *class,
 		      const char *value)
 {
-	bool needs = class->options && class->options->positional;
+	bool needs = w->cmd->replaces_devices ||
+		     (class->options && class->options->positional);
 
 	if (!value && needs)
 		value = next_word(w);
+	if (w->cmd->replaces_devices)
+		return replace_device(w, class, value);
 	if (!value && needs)
 		return error_set(w->err, -EINVAL,
 				 "--%s: needs a value; see 'lkvm help %s'",
@@ -273,7 +316,7 @@ void cli_args_free(const struct cli_command *cmd, struct cli_args *args)
 	u32 i;
 
 	for (i = 0; i < args->devices_nr; i++)
-		if (args->devices[i].class->options)
+		if (args->devices[i].config)
 			option_config_free(args->devices[i].class->options,
 					   args->devices[i].config);
 	free(args->devices);

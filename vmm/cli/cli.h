@@ -62,11 +62,14 @@ struct cli_absent {
 /**
  * struct cli_device - a device asked for on the command line
  * @class: what kind
+ * @index: which of them; with &cli_command.replaces_devices only
  * @text: its options as they were written
- * @config: its options, a struct of the class's table; owned
+ * @config: its options, a struct of the class's table; owned; NULL with
+ *          &cli_command.replaces_devices
  */
 struct cli_device {
 	const struct device_class *class;
+	u32 index;
 	const char *text;
 	void *config;
 };
@@ -98,6 +101,7 @@ struct cli_args {
  * @absent: options that it does not have and that users may look for, ended
  *          by an empty one; or NULL
  * @takes_devices: each class of devices is an option, too
+ * @replaces_devices: likewise, of devices that are there: N=OPTIONS
  * @fn: does it. Returns an exit code; has said by cli_fail() what went wrong.
  */
 struct cli_command {
@@ -109,6 +113,7 @@ struct cli_command {
 	const struct cli_letter *letters;
 	const struct cli_absent *absent;
 	bool takes_devices;
+	bool replaces_devices;
 	int (*fn)(const struct cli *cli, const struct cli_args *args);
 };
 
@@ -128,6 +133,7 @@ extern const struct cli_command cli_debug;
 extern const struct cli_command cli_help;
 extern const struct cli_command cli_list;
 extern const struct cli_command cli_pause;
+extern const struct cli_command cli_restore;
 extern const struct cli_command cli_resume;
 extern const struct cli_command cli_run;
 extern const struct cli_command cli_stat;

@@ -74,7 +74,15 @@ static void print_option(const struct cli_command *cmd,
 	print_line(left, opt->help);
 }
 
-static void print_device_options(const struct device_class *class)
+/* Of a device that is there only what belongs to the host can be given. */
+static bool is_shown(const struct cli_command *cmd,
+		     const struct option_desc *opt)
+{
+	return cmd->takes_devices || opt->scope == OPTION_HOST;
+}
+
+static void print_device_options(const struct cli_command *cmd,
+				 const struct device_class *class)
 {
 	const struct option_table *table = class->options;
 	const char *first = table ? table->positional : NULL;
@@ -83,12 +91,15 @@ static void print_device_options(const struct device_class *class)
 	const char *value;
 	u32 i;
 
-	snprintf(left, sizeof(left), "  --%s %s%s", class->name,
+	snprintf(left, sizeof(left), "  --%s %s%s%s", class->name,
+		 cmd->replaces_devices ? "N=" : "",
 		 opt && opt->arg ? opt->arg : "",
 		 table && table->nr > 1 ? "[,OPTION...]" : "");
 	print_line(left, class->summary);
 	for (i = 0; table && i < table->nr; i++) {
 		opt = &table->opts[i];
+		if (!is_shown(cmd, opt))
+			continue;
 		value = value_name(opt, words, sizeof(words));
 		snprintf(left, sizeof(left), "      %s%s%s", opt->name,
 			 *value ? "=" : "", value);
@@ -97,7 +108,8 @@ static void print_device_options(const struct device_class *class)
 }
 
 /* Classes by name: their order in the program means nothing. */
-static const struct device_class *next_class(const struct device_class *last)
+static const struct device_class *next_class(const struct cli_command *cmd,
+					     const struct device_class *last)
 {
 	const struct device_class *const *all, *next = NULL;
 	u32 i, nr;
@@ -105,6 +117,7 @@ static const struct device_class *next_class(const struct device_class *last)
 	all = device_classes(&nr);
 	for (i = 0; i < nr; i++)
 		if (!all[i]->hidden &&
+		    (cmd->takes_devices || all[i]->options) &&
 		    (!last || strcmp(all[i]->name, last->name) > 0) &&
 		    (!next || strcmp(all[i]->name, next->name) < 0))
 			next = all[i];
@@ -124,11 +137,13 @@ static void print_command(const struct cli_command *cmd)
 			printf("\noptions:\n");
 		print_option(cmd, &cmd->options->opts[i]);
 	}
-	if (!cmd->takes_devices)
+	if (!cmd->takes_devices && !cmd->replaces_devices)
 		return;
-	printf("\ndevices, each may be given more than once:\n");
-	while ((class = next_class(class)))
-		print_device_options(class);
+	printf(cmd->takes_devices ?
+	       "\ndevices, each may be given more than once:\n" :
+	       "\nwhat is new about device N:\n");
+	while ((class = next_class(cmd, class)))
+		print_device_options(cmd, class);
 	printf("\nA comma within a value is written twice. See lkvm-%s(1).\n",
 	       cmd->name);
 }
@@ -170,16 +185,20 @@ static void print_words(const struct cli_command *cmd)
 		printf("--%s\t%s\t%s\t%s\n", opt->name, letter,
 		       value_name(opt, words, sizeof(words)), opt->help);
 	}
-	while (cmd->takes_devices && (class = next_class(class))) {
+	while ((cmd->takes_devices || cmd->replaces_devices) &&
+	       (class = next_class(cmd, class))) {
 		printf("--%s\t\t%s\t%s\n", class->name,
 		       class->options && class->options->positional ?
 		       "DEVICE" : "", class->summary);
-		for (i = 0; class->options && i < class->options->nr; i++)
+		for (i = 0; class->options && i < class->options->nr; i++) {
+			if (!is_shown(cmd, &class->options->opts[i]))
+				continue;
 			printf("--%s:%s\t\t%s\t%s\n", class->name,
 			       class->options->opts[i].name,
 			       value_name(&class->options->opts[i], words,
 					  sizeof(words)),
 			       class->options->opts[i].help);
+		}
 	}
 }
 

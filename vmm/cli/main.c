@@ -18,6 +18,7 @@ static const struct cli_command *const commands[] = {
 	&cli_stop,
 	&cli_pause,
 	&cli_resume,
+	&cli_restore,
 	&cli_stat,
 	&cli_debug,
 	&cli_version,

@@ -142,8 +142,9 @@ static int check_options(const struct run_options *opts,
 static int run(const struct cli *cli, const struct cli_args *args)
 {
 	const struct run_options *opts = args->config;
-	struct description *d = NULL;
+	struct machine_job job = { .tty = opts->tty };
 	struct error err = ERROR_INIT;
+	char *line;
 	void *fdt;
 	int ret;
 
@@ -153,12 +154,15 @@ static int run(const struct cli *cli, const struct cli_args *args)
 		return cli_fail(EXIT_USAGE, &err);
 	if (run_describe(opts, args, &fdt, &err))
 		return cli_fail(EXIT_ERROR, &err);
-	ret = description_read(fdt, fdt_totalsize(fdt), &d, &err);
+	ret = description_read(fdt, fdt_totalsize(fdt), &job.d, &err);
 	free(fdt);
 	if (ret)
 		return cli_fail(EXIT_ERROR, &err);
-	ret = run_machine(opts, args, d);
-	description_free(d);
+	line = run_command_line(job.d, args);
+	job.line = line;
+	ret = run_machine(&job);
+	free(line);
+	description_free(job.d);
 	return ret;
 }
 

@@ -8,7 +8,7 @@
 #include "vmm/option.h"
 
 struct cli_args;
-struct vm;
+struct restore;
 
 /**
  * struct run_options - options of `lkvm run`
@@ -56,8 +56,27 @@ int run_describe(const struct run_options *opts, const struct cli_args *args,
 char *run_command_line(const struct description *d,
 		       const struct cli_args *args);
 
+/**
+ * struct machine_job - a machine that this process is to run
+ * @d: what it is
+ * @image: what it goes on from; NULL: it begins with its kernel
+ * @image_path: name of @image
+ * @eager: all of its memory is read from @image before it runs
+ * @paused: it does not run until it is resumed
+ * @tty: serial port on a pseudo terminal, TTY_NONE for none
+ * @line: the command that starts this very machine again, NULL for none
+ */
+struct machine_job {
+	struct description *d;
+	struct restore *image;
+	const char *image_path;
+	bool eager;
+	bool paused;
+	u32 tty;
+	const char *line;
+};
+
 /* run_machine.c */
-int run_machine(const struct run_options *opts, const struct cli_args *args,
-		struct description *d);
+int run_machine(const struct machine_job *job);
 
 #endif /* LKVM_RUN_H */

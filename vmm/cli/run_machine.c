@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /**
- * DOC: lkvm run: a machine from its description to its end
+ * DOC: lkvm run, lkvm restore: a machine from its description to its end
  *
  * The order: the name is claimed, the machine is built from the description,
- * its control socket opens, the kernel is loaded, the terminal becomes raw,
- * the guest runs. Whatever fails, what was made is unmade in reverse order and
- * nothing is left behind; the exit code tells how the guest ended.
+ * its control socket opens, the kernel or the saved state is loaded, the
+ * terminal becomes raw, the guest runs. Whatever fails, what was made is unmade
+ * in reverse order and nothing is left behind; the exit code tells how the
+ * guest ended.
  *
  * Signals are blocked before the first thread is made and read on the main
  * loop, so they need no care anywhere else.
@@ -13,6 +14,7 @@
  * Threads: the first one, which becomes the main loop.
  */
 #include <json-c/json.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,6 +22,7 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
+#include "migration/restore.h"
 #include "vmm/arch.h"
 #include "vmm/base/math.h"
 #include "vmm/cli/cli.h"
@@ -48,7 +51,7 @@ struct port {
 
 /**
  * struct run - a machine that runs in this process
- * @opts: the options
+ * @job: what is wanted
  * @d: its description
  * @claim: its name
  * @vm: the machine
@@ -60,7 +63,7 @@ struct port {
  * @escaped: Ctrl-a was typed
  */
 struct run {
-	const struct run_options *opts;
+	const struct machine_job *job;
 	struct description *d;
 	struct runtime_claim claim;
 	struct vm *vm;
@@ -160,27 +163,27 @@ static void phase_changed(struct vm *vm, void *arg)
 	output_event(obj);
 }
 
-static void tell_start(const struct run *run, const struct cli_args *args)
+static void tell_start(const struct run *run)
 {
 	const struct machine_config *m = run->d->machine;
 	struct json_object *obj = new_event("start");
 	struct sockaddr_un addr;
-	char *line;
 
 	runtime_socket(&run->claim.runtime, run->claim.name, &addr);
 	add_text(obj, "name", m->name);
 	json_object_object_add(obj, "pid", json_object_new_int(getpid()));
 	add_text(obj, "socket", addr.sun_path);
-	add_text(obj, "kernel", m->kernel);
+	if (run->job->image)
+		add_text(obj, "image", run->job->image_path);
+	if (m->kernel)
+		add_text(obj, "kernel", m->kernel);
 	add_text(obj, "cmdline", m->cmdline);
 	json_object_object_add(obj, "cpus", json_object_new_int64(m->cpus));
 	json_object_object_add(obj, "memory-bytes",
 			       json_object_new_uint64(m->memory));
 	output_event(obj);
-	line = run_command_line(run->d, args);
-	if (line)
-		output_info(line);
-	free(line);
+	if (run->job->line)
+		output_info(run->job->line);
 }
 
 static void tell_end(const struct run *run, enum vm_end end, int code)
@@ -262,7 +265,7 @@ static int open_pty(struct run *run, u32 index, struct error *err)
 
 static int connect_ports(struct run *run, struct error *err)
 {
-	u32 tty = run->opts->tty, i;
+	u32 tty = run->job->tty, i;
 	int ret = 0;
 
 	if (tty != TTY_NONE)
@@ -317,6 +320,42 @@ static int load_kernel(struct run *run, struct error *err)
 	return arch_boot_load(run->vm, &boot, err);
 }
 
+/* What the guest begins with, or goes on from. */
+static int load(struct run *run, struct error *err)
+{
+	return run->job->image ? restore_state(run->job->image, run->vm, err) :
+				 load_kernel(run, err);
+}
+
+/* Has the user given up, before there is a main loop to notice it? */
+static bool is_interrupted(void *arg)
+{
+	const struct run *run = arg;
+	struct pollfd signals = { .fd = run->signals, .events = POLLIN };
+
+	return poll(&signals, 1, 0) > 0;
+}
+
+static int create(struct run *run, struct error *err)
+{
+	struct restore *image = run->job->image;
+	struct vm_config config;
+	int ret;
+
+	description_vm_config(run->d, &config);
+	if (image)
+		restore_config(image, &config);
+	ret = vm_create(&config, &run->vm, err);
+	if (ret || !image)
+		return ret;
+	image->interrupted = is_interrupted;
+	image->interrupted_arg = run;
+	ret = restore_memory(image, run->vm, run->job->eager, err);
+	if (ret)
+		vm_destroy(run->vm);
+	return ret;
+}
+
 static enum vm_end run_until_end(struct run *run)
 {
 	struct error err = ERROR_INIT;
@@ -352,12 +391,11 @@ static int build(struct run *run, struct error *err)
 		return ret;
 	run->vm->on_phase = phase_changed;
 	ret = vm_start(run->vm, err);
-	return ret ? ret : load_kernel(run, err);
+	return ret ? ret : load(run, err);
 }
 
 /* The machine exists: everything from here on is undone by the caller. */
-static int run_built(struct run *run, const struct cli_args *args,
-		     struct error *err)
+static int run_built(struct run *run, struct error *err)
 {
 	enum vm_end end;
 	int ret, code;
@@ -367,10 +405,10 @@ static int run_built(struct run *run, const struct cli_args *args,
 	ret = build(run, err);
 	if (ret)
 		return cli_fail(EXIT_ERROR, err);
-	tell_start(run, args);
-	if (run->opts->tty != 0)
+	tell_start(run);
+	if (run->job->tty != 0)
 		ret = terminal_raw(STDIN_FILENO, err);
-	if (!ret)
+	if (!ret && !run->job->paused)
 		ret = vm_resume(run->vm, err);
 	if (ret)
 		return cli_fail(EXIT_ERROR, err);
@@ -382,16 +420,13 @@ static int run_built(struct run *run, const struct cli_args *args,
 	return code;
 }
 
-static int run_claimed(struct run *run, const struct cli_args *args,
-		       struct error *err)
+static int run_claimed(struct run *run, struct error *err)
 {
-	struct vm_config config;
 	int code;
 
-	description_vm_config(run->d, &config);
-	if (vm_create(&config, &run->vm, err))
+	if (create(run, err))
 		return cli_fail(EXIT_ERROR, err);
-	code = run_built(run, args, err);
+	code = run_built(run, err);
 	terminal_restore();
 	control_destroy(run->control);
 	io_watch_remove(&run->signal_watch);
@@ -403,16 +438,13 @@ static int run_claimed(struct run *run, const struct cli_args *args,
 
 /**
  * run_machine() - build a machine, run it, and tell how it ended
- * @opts: the options
- * @args: the command line, for the line to paste
- * @d: the machine
+ * @job: the machine
  *
  * Return: an exit code.
  */
-int run_machine(const struct run_options *opts, const struct cli_args *args,
-		struct description *d)
+int run_machine(const struct machine_job *job)
 {
-	struct run run = { .opts = opts, .d = d };
+	struct run run = { .job = job, .d = job->d };
 	struct error err = ERROR_INIT;
 	int code;
 	u32 i;
@@ -421,9 +453,9 @@ int run_machine(const struct run_options *opts, const struct cli_args *args,
 		run.ports[i].fd = -1;
 	if (block_signals(&run, &err))
 		return cli_fail(EXIT_ERROR, &err);
-	if (runtime_claim(&run.claim, d->machine->name, &err))
+	if (runtime_claim(&run.claim, run.d->machine->name, &err))
 		return cli_fail(EXIT_ERROR, &err);
-	code = run_claimed(&run, args, &err);
+	code = run_claimed(&run, &err);
 	runtime_release(&run.claim);
 	close(run.signals);
 	return code;

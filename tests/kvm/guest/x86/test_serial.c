@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /**
- * DOC: x86-64: tests of the serial port
+ * DOC: x86-64: tests of the serial ports
  *
  * serial-echo reads until EOT and tells how many bytes came and their hash;
  * the host sends as fast as it can, and nothing may be lost. With slow=US the
  * guest takes a rest after each character, so that the host has to wait.
+ * serial-port does the same for a line on another port, and answers it there.
  */
 #include "tests/kvm/guest/lib.h"
 #include "tests/kvm/guest/platform.h"
@@ -127,9 +128,83 @@ static int test_loopback(void)
 	return 0;
 }
 
+/**
+ * struct other_port - a serial port that is not the console
+ * @base: its first port
+ * @line: its interrupt
+ */
+static const struct other_port {
+	uint16_t base;
+	unsigned int line;
+} other_ports[] = { { 0x2f8, 3 }, { 0x3e8, 6 }, { 0x2e8, 7 } };
+
+static const struct other_port *other;
+
+static uint16_t other_at(uint16_t reg)
+{
+	return (uint16_t)(other->base + reg - COM1);
+}
+
+static void other_hook(unsigned int irq)
+{
+	(void)irq;
+	while (inb(other_at(COM_LSR)) & LSR_DATA)
+		ring[ring_in++ % sizeof(ring)] = inb(other->base);
+}
+
+static void other_put(uint8_t c)
+{
+	while (!(inb(other_at(COM_LSR)) & LSR_THR_EMPTY))
+		;
+	outb(other->base, c);
+}
+
+/* Takes a line by interrupts and sends it back, letters made capitals. */
+static int other_line(unsigned int irq)
+{
+	const uint64_t end = now_ns() + SILENCE_NS;
+	uint8_t c;
+
+	do {
+		const uint32_t seen = irq_seen(irq);
+
+		if (ring_in == ring_out)
+			irq_wait(irq, seen);
+		CHECK(ring_in != ring_out || now_ns() < end, "nothing came");
+		if (ring_in == ring_out)
+			continue;
+		c = ring[ring_out++ % sizeof(ring)];
+		other_put(c >= 'a' && c <= 'z' ? (uint8_t)(c - 32) : c);
+	} while (c != '\n');
+	return 0;
+}
+
+static int test_port(void)
+{
+	const uint64_t n = arg_number("port", 1);
+	int irq = irq_alloc(other_hook);
+	int ret;
+
+	CHECK(n >= 1 && n <= ARRAY_SIZE(other_ports), "port %lu", n);
+	other = &other_ports[n - 1];
+	CHECK(irq >= 0 && !irq_line_attach(other->line, (unsigned int)irq,
+					   false), "no interrupt");
+	outb(other_at(COM_LCR), LCR_8N1);
+	outb(other_at(COM_FCR), FCR_ON_CLEAR);
+	outb(other_at(COM_MCR), MCR_NORMAL);
+	outb(other_at(COM_IER), IER_RECEIVE);
+	print("guest: serial-port: ready\n");
+	ret = other_line((unsigned int)irq);
+	outb(other_at(COM_IER), 0);
+	irq_line_detach(other->line);
+	return ret;
+}
+
 const struct test serial_tests[] = {
 	{ "serial-echo", test_echo,
 	  "receive until EOT, tell bytes and hash (rx=irq slow=US)" },
+	{ "serial-port", test_port,
+	  "answer a line on another port (port=1 to 3)" },
 	{ "serial-loop", test_loopback, "loopback mode of the serial port" },
 	{ 0 },
 };

@@ -12,9 +12,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "migration/tree_writer.h"
+#include "vmm/base/tree_writer.h"
 
-#define TREE_FIRST	(64 * KIB)
+#define TREE_FIRST	(8 * KIB)	/* libfdt clears all of it */
 #define TREE_MAX	(256 * MIB)	/* far below what libfdt's ints hold */
 
 static int grow(struct tree_writer *w)
@@ -98,6 +98,17 @@ void tree_node_end(struct tree_writer *w)
 }
 
 /**
+ * tree_fail() - the caller cannot go on
+ * @w: the writer, which will do nothing more but tell
+ * @code: negative errno; the first one counts
+ */
+void tree_fail(struct tree_writer *w, int code)
+{
+	if (!w->failed)
+		w->failed = code;
+}
+
+/**
  * tree_property() - add a property whose value the caller fills in
  * @w: the writer
  * @name: its name
@@ -106,7 +117,7 @@ void tree_node_end(struct tree_writer *w)
  * Return: where the value goes, before the next step; NULL when the writer
  * has failed.
  */
-void *tree_property(struct tree_writer *w, const char *name, u32 len)
+void *tree_property(struct tree_writer *w, const char *name, size_t len)
 {
 	void *value = NULL;
 
@@ -129,8 +140,7 @@ void tree_property_string(struct tree_writer *w, const char *name,
 			  const char *text)
 {
 	size_t len = strlen(text) + 1;
-	void *value = tree_property(w, name,
-				    len > TREE_MAX ? UINT32_MAX : (u32)len);
+	void *value = tree_property(w, name, len);
 
 	if (value)
 		memcpy(value, text, len);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-#ifndef LKVM_MIGRATION_TREE_WRITER_H
-#define LKVM_MIGRATION_TREE_WRITER_H
+#ifndef LKVM_TREE_WRITER_H
+#define LKVM_TREE_WRITER_H
 
 #include "vmm/base/error.h"
 #include "vmm/base/types.h"
@@ -23,7 +23,8 @@ struct tree_writer {
 void tree_begin(struct tree_writer *w);
 void tree_node_begin(struct tree_writer *w, const char *name);
 void tree_node_end(struct tree_writer *w);
-void *tree_property(struct tree_writer *w, const char *name, u32 len);
+void tree_fail(struct tree_writer *w, int code);
+void *tree_property(struct tree_writer *w, const char *name, size_t len);
 void tree_property_string(struct tree_writer *w, const char *name,
 			  const char *text);
 void tree_property_u32(struct tree_writer *w, const char *name, u32 value);
@@ -32,4 +33,4 @@ int tree_finish(struct tree_writer *w, void **blob, u32 *len,
 		struct error *err) __must_check;
 void tree_abandon(struct tree_writer *w);
 
-#endif /* LKVM_MIGRATION_TREE_WRITER_H */
+#endif /* LKVM_TREE_WRITER_H */

@@ -7,7 +7,7 @@
 # unpacked and not installed: of each package the programs named below and the
 # libraries that these need, nothing else. Beside them our own init and the test
 # scripts of tests/system/guest, and the kernel modules that a guest without
-# udev wants for its power button.
+# udev wants for its power button and for a panic.
 #
 # The image is cached under a name made from the versions of all packages and
 # from the scripts; do not write to it but to a copy.
@@ -23,7 +23,7 @@ programs='
 	sbin/mke2fs sbin/e2fsck sbin/tune2fs sbin/dumpe2fs sbin/resize2fs
 	bin/lsblk bin/dmesg sbin/blkdiscard sbin/blockdev sbin/blkid
 	sbin/wipefs sbin/fsfreeze usr/bin/lscpu usr/bin/taskset usr/bin/setsid'
-modules='button evdev loop'
+modules='button evdev loop pvpanic pvpanic-mmio'
 size=512M
 
 # closure PACKAGE...: the packages and all library packages that they need.

@@ -14,22 +14,40 @@ machine_start stopped -c 2 --nvme disk.img \
 	-p "$(machine_exec 'echo kept >/root/file; echo ready; sleep 1000')"
 check "stop: the guest is up" machine_says '^ready'
 check "stop: list knows it" sh -c './lkvm list | grep -q stopped'
+refuse "locked image: refused, and the holder is named" \
+	"disk.img: in use by machine \"stopped\"" \
+	./lkvm run --name second -k vmlinuz -m 256 --nvme disk.img
 check "stop: lkvm stop" ./lkvm stop -n stopped
 machine_ends "stop: lkvm run ends with" 0
 same "stop: the command in the guest did not end by itself" "$(guest_code)" ""
 check "stop: list does not know it any more" \
 	sh -c '! ./lkvm list | grep -q stopped'
 
-machine_start again -c 1 --nvme disk.img \
-	-p "$(machine_exec 'cat /root/file; dmesg | grep -i "recover"')"
-machine_ends "stop: the disk boots again" 0
+# ---- the disk again, a write-protected one, a panic -------------------------
+
+new_disk ro.img
+before=$(sha256sum <ro.img)
+machine_start again -c 1 --nvme disk.img --nvme ro.img,ro \
+	-p "$(machine_exec 'printf "file: "; cat /root/file
+		dmesg | grep -i recover
+		sh /tests/read-only.sh /dev/nvme1n1
+		sh /tests/panic.sh')"
+machine_ends "panic: lkvm run ends with" 3
+guest_output | sed '/^panic/,$d' >again.text
 same "stop: what was written is there, and no journal was recovered" \
-	"$(guest_output)" kept
+	"$(sed -n '/^ro:/q; p' again.text)" "file: kept"
+same "ro: the kernel knows, reads, and no write passes" \
+	"$(sed -n 's/^ro: //p' again.text | tr '\n' ' ')" \
+	"sysfs:1 reads kernel-refuses controller-refuses "
+same "ro: the image is untouched" "$(sha256sum <ro.img)" "$before"
 
 # ---- an exit code, a reboot -------------------------------------------------
 
-machine_start code -c 1 --nvme disk.img -p "$(machine_exec 'exit 42')"
-machine_ends "exec: lkvm run ends with" 0
+machine_start restart -c 1 --nvme disk.img --reboot restart \
+	-p "$(machine_exec '[ -e /root/booted ] && exit 42
+		touch /root/booted; sync; reboot -f')"
+machine_ends "restart: lkvm run ends with the second boot's power-off" 0
+same "restart: two boots" "$(grep -c "$machine_mark begin" restart.log)" 2
 same "exec: the exit code of the command" "$(guest_code)" 42
 
 machine_start reboot -c 1 --nvme disk.img \

@@ -394,7 +394,8 @@ TEST_F(option, random_configurations_survive_a_tree)
 	}
 }
 
-#define REPLACE(text)	option_replace(&thing_table, self->c, text, &self->err)
+#define REPLACE(text)							\
+	option_replace(&thing_table, self->c, text, &self->err)
 
 TEST_F(option, host_options_are_replaced)
 {
@@ -430,6 +431,7 @@ TEST_F(option, guest_options_are_not_replaced)
 	EXPECT_STREQ("S1", self->c->serial);
 	EXPECT_EQ(8, self->c->queues);
 }
+
 TEST_F(option, absent_properties_leave_defaults)
 {
 	static u8 tree[TREE_SIZE];

@@ -73,7 +73,7 @@ static const struct option_desc restore_opts[] = {
 		.help = "read all memory before it runs, not when it is needed",
 	}, {
 		.name = "clock", FIELD(clock),
-		.help = "where the guest's clocks go on: at the host's time, or where they were (host)",
+		.help = "whether the guest's clocks go on at the host's time (host)",
 		.type = OPTION_ENUM, .scope = OPTION_HOST,
 		.words = clock_words,
 	}, {

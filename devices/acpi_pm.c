@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /**
- * DOC: power off, reset and the power button of an ACPI machine
+ * DOC: power off, reset and events of an ACPI machine
  *
  * The sleep registers of the hardware-reduced model, the reset register that
  * the FADT names, and the event register of a Generic Event Device. The
@@ -9,15 +9,17 @@
  *   offset 0  SLEEP_CONTROL, 8 bit: SLP_TYP in bits 4:2, SLP_EN in bit 5
  *   offset 1  SLEEP_STATUS, 8 bit: WAK_STS never sets, nothing sleeps
  *   offset 2  reset register, 8 bit: 1 resets the machine
- *   offset 4  events, 32 bit: bit 0 power button; reading clears
+ *   offset 4  events, 32 bit: bit 0 power button, bit 1 the machine was cloned
+ *             (devices/vmgenid.c); reading clears
  *
  * The interrupt is edge triggered: one pulse for each event.
  *
- * Threads: registers on vCPU threads, the button on the main loop; both under
+ * Threads: registers on vCPU threads, events on the main loop; both under
  * the device's lock.
  * Specification: ACPI-6.4 4.8.3.6, 4.8.3.7, 5.6.9.
  * Not here: sleep states but S5, wake-up.
  */
+#include "devices/acpi_pm.h"
 #include "devices/platform.h"
 #include "vmm/vm.h"
 
@@ -30,7 +32,6 @@
 #define SLEEP_ENABLE		BIT(5)
 #define SLEEP_S5		5	/* what the \_S5 package says */
 #define RESET_VALUE		1
-#define EVENT_POWER_BUTTON	BIT(0)
 
 /**
  * struct acpi_pm_state - what is saved
@@ -107,14 +108,30 @@ static const struct bus_ops acpi_pm_bus_ops = {
 	.write = acpi_pm_write,
 };
 
-static void power_button(struct device *dev)
+/**
+ * acpi_pm_event() - tell the guest
+ * @vm: the machine; one without such a device has no way to
+ * @event: ACPI_EVENT_*
+ *
+ * Context: main loop, no device lock held.
+ */
+void acpi_pm_event(struct vm *vm, u32 event)
 {
-	struct acpi_pm *pm = to_pm(dev);
+	struct device *dev = vm->power_device;
+	struct acpi_pm *pm;
 
+	if (!dev)
+		return;
+	pm = to_pm(dev);
 	mutex_lock(&dev->lock);
-	pm->s.events |= EVENT_POWER_BUTTON;
+	pm->s.events |= event;
 	irq_line_pulse(&pm->irq);
 	mutex_unlock(&dev->lock);
+}
+
+static void power_button(struct device *dev)
+{
+	acpi_pm_event(dev->vm, ACPI_EVENT_POWER_BUTTON);
 }
 
 static int acpi_pm_realize(struct device *dev, struct error *err)
@@ -188,8 +205,7 @@ static const struct device_ops acpi_pm_ops = {
 };
 
 static const struct state_field acpi_pm_fields[] = {
-	STATE_U32(struct acpi_pm_state, events, "events", 0,
-		  EVENT_POWER_BUTTON),
+	STATE_U32(struct acpi_pm_state, events, "events", 0, ACPI_EVENTS),
 	STATE_U32(struct acpi_pm_state, sleep_control, "sleep-control", 0,
 		  SLEEP_TYPE),
 };

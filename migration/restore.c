@@ -284,6 +284,8 @@ int restore_memory(struct restore *r, struct vm *vm, bool eager,
  * @vm: the machine, with its devices, started and paused
  * @err: which node and property is wrong, or what this host cannot do
  *
+ * The guest will be told that it was cloned.
+ *
  * Context: main loop.
  * Return: 0 or a negative errno; then the machine must not run.
  */
@@ -297,5 +299,7 @@ int restore_state(struct restore *r, struct vm *vm, struct error *err)
 		return -EINVAL;
 	vm->clock = r->clock;
 	ret = machine_state_load(vm, note->data, note->len, err);
+	if (!ret && vm->new_generation)
+		ret = vm->new_generation(vm->generation_device, err);
 	return ret ? error_prefix(err, "%s", r->ch->name) : 0;
 }

@@ -53,7 +53,7 @@ struct arch_layout {
  * struct arch_resource - where a platform device sits on this architecture
  * @class: the device class's name
  * @index: which device of that class
- * @pio: port I/O, else MMIO
+ * @pio: port I/O, else MMIO or memory
  * @base: first port or address
  * @size: how many
  * @gsi: its interrupt line, ARCH_NO_GSI for none

@@ -141,6 +141,9 @@ struct vm_config {
  * @consoles: what each serial port is connected to, NULL for nothing
  * @power_button: press the ACPI power button; set by the device that has it
  * @power_device: for @power_button
+ * @new_generation: the machine was cloned: tell the guest when it goes on; set
+ *                  by the device that does
+ * @generation_device: for @new_generation
  * @description: what it was built from, a flattened device tree
  *               (vmm/description.h); NULL for a machine built by hand; owned
  * @description_len: bytes of it
@@ -175,6 +178,8 @@ struct vm {
 	struct console *consoles[VM_CONSOLES];
 	void (*power_button)(struct device *dev);
 	struct device *power_device;
+	int (*new_generation)(struct device *dev, struct error *err);
+	struct device *generation_device;
 	void *description;
 	u32 description_len;
 };

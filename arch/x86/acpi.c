@@ -259,6 +259,7 @@ static const struct acpi_device acpi_devices[] = {
 	{ "rtc", 0, X86_DSDT_RTC },
 	{ "pvpanic", 0, X86_DSDT_PVPANIC },
 	{ "acpi-pm", 0, X86_DSDT_ACPI_PM },
+	{ "vmgenid", 0, X86_DSDT_VMGENID },
 };
 
 static u32 devices_of(struct vm *vm)

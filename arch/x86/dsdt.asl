@@ -190,6 +190,20 @@ DefinitionBlock ("dsdt.aml", "DSDT", 2, "LKVM", "LKVMDSDT", 1)
 			})
 		}
 
+		// A number that is another one in each clone of the machine.
+		Device (VGEN)
+		{
+			Name (_HID, "LKVM0001")
+			Name (_CID, Package () { "VM_Gen_Counter", "VMGENCTR" })
+			Name (_DDN, "VM_Gen_Counter")
+			Method (_STA, 0, NotSerialized)
+			{
+				Return (DSTA (X86_DSDT_VMGENID))
+			}
+			// Low and high half of its address
+			Name (ADDR, Package () { X86_VMGENID_BASE, 0 })
+		}
+
 		Device (PWRB)
 		{
 			Name (_HID, EisaId ("PNP0C0C"))
@@ -223,6 +237,10 @@ DefinitionBlock ("dsdt.aml", "DSDT", 2, "LKVM", "LKVMDSDT", 1)
 				If ((Local0 & 1))
 				{
 					Notify (PWRB, 0x80)
+				}
+				If ((Local0 & 2))
+				{
+					Notify (VGEN, 0x80)
 				}
 			}
 		}

@@ -70,6 +70,11 @@ static const struct arch_resource resources[] = {
 	PORTS("debug-exit", 0, DEBUG_EXIT, ARCH_NO_GSI),
 	PORTS("acpi-pm", 0, ACPI_PM, X86_ACPI_PM_GSI),
 	PORTS("pci-host", 0, PCI_CF8, ARCH_NO_GSI),
+	/* No registers: ordinary memory that the tables point to. */
+	{
+		.class = "vmgenid", .base = X86_VMGENID_BASE,
+		.size = X86_VMGENID_SIZE, .gsi = ARCH_NO_GSI,
+	},
 };
 
 /**

@@ -14,6 +14,7 @@
 #include <sys/stat.h>
 #include <time.h>
 
+#include "arch/x86/layout.h"
 #include "migration/restore.h"
 #include "migration/snapshot.h"
 #include "tests/unit/x86/boot_kernel.h"
@@ -231,6 +232,34 @@ TEST_F(restore, goes_on_where_it_stopped)
 	vm_destroy(vm);
 	EXPECT_EQ(stopped, counter(self->vm));
 	EXPECT_TRUE(image_is_whole(self));
+}
+
+static void read_generation(struct vm *vm, u8 id[16])
+{
+	struct guest_gate gate;
+
+	guest_gate_init(&gate, &vm->memory);
+	assert(!guest_read(&gate, gpa(X86_VMGENID_BASE), id, 16));
+}
+
+TEST_F(restore, each_restore_is_another_generation)
+{
+	u8 id[3][16];
+	struct vm *vm;
+	u32 i;
+
+	read_generation(self->vm, id[0]);
+	ASSERT_EQ(0, take(self, self->vm, SNAPSHOT_STOP));
+	for (i = 1; i < 3; i++) {
+		ASSERT_EQ(0, restore(self, false, &vm))
+			TH_LOG("%s", self->err.text);
+		ASSERT_EQ(0, vm_resume(vm, &self->err));
+		read_generation(vm, id[i]);
+		vm_destroy(vm);
+	}
+	EXPECT_NE(0, memcmp(id[0], id[1], 16));
+	EXPECT_NE(0, memcmp(id[0], id[2], 16));
+	EXPECT_NE(0, memcmp(id[1], id[2], 16));
 }
 
 TEST_F(restore, original_runs_on_beside_its_clones)

@@ -141,9 +141,10 @@ finds words 'error.c:.*fprintf(stderr'
 mkdir migration
 echo 'int d(void) { return ioctl(1, FICLONE, 2); }' >migration/disks.c
 finds words 'migration/disks.c:.*FICLONE'
+mkdir migration
 echo 'void d(void) { io_uring_prep_write(0, 1, 0, 0, 0); }' >migration/disks.c
 finds words 'migration/disks.c:.*prep_write'
-rm migration/disks.c
+mkdir migration
 sed 's/return 0;/return pread(0, 0, 0, 0);/' vmm/base/error.c \
 	>migration/load.c
 finds words 'load.c:.*pread('

@@ -22,6 +22,36 @@ struct stat_sink {
 };
 
 /**
+ * struct device_disk - a disk that a device keeps something on
+ * @number: which of the device's disks, as the guest counts them (an NVMe
+ *          controller's NSID)
+ * @path: as it was given
+ * @fd: the open file or block device, still the device's; -1 for a disk that
+ *      stores nothing
+ * @size: bytes
+ * @readonly: it is never written
+ * @direct: the host's page cache is not used
+ */
+struct device_disk {
+	u32 number;
+	const char *path;
+	int fd;
+	u64 size;
+	bool readonly;
+	bool direct;
+};
+
+/**
+ * struct disk_sink - takes the disks of a device
+ * @disk: called for each; what it is given is valid during the call only.
+ *        Negative: no more
+ */
+struct disk_sink {
+	int (*disk)(struct disk_sink *sink, const struct device *dev,
+		    const struct device_disk *disk, struct error *err);
+};
+
+/**
  * struct device_address - where the guest finds a device
  * @slot: PCI slot (device number), 0 to 31; unused for platform devices
  * @function: PCI function, 0 to 7
@@ -65,6 +95,8 @@ enum device_kind {
  *          nothing to do.
  * @unrealize: once: free all, in reverse order. Cannot fail.
  * @stat: give the counters to @sink, in any phase. NULL: it has none.
+ * @disks: give the disks to @sink, in the order of their numbers, and what it
+ *         returned when that was negative. NULL: it has none.
  *
  * All are called on the main loop's thread; @reset, @save, @check, @load and
  * @stat with the device's lock held.
@@ -80,6 +112,8 @@ struct device_ops {
 	void (*resume)(struct device *dev);
 	void (*unrealize)(struct device *dev);
 	void (*stat)(const struct device *dev, struct stat_sink *sink);
+	int (*disks)(const struct device *dev, struct disk_sink *sink,
+		     struct error *err);
 };
 
 /**

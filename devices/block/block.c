@@ -44,6 +44,7 @@ int block_init(struct block *blk, const struct block_ops *ops,
 	blk->ops = ops;
 	blk->discard = config->discard;
 	blk->info.readonly = config->readonly;
+	blk->info.fd = -1;
 	for (i = 0; i < BLOCK_LANES; i++) {
 		struct block_lane *lane = &blk->lanes[i];
 

@@ -45,6 +45,7 @@ struct block_config {
 
 /**
  * struct block_info - what an open disk is
+ * @fd: the open file or block device; -1 when nothing is stored
  * @size: bytes, a multiple of @logical_block_size
  * @logical_block_size: unit of every position and length, bytes; 512 to 65536
  * @physical_block_size: preferred alignment, bytes
@@ -55,6 +56,7 @@ struct block_config {
  * @direct: the host's page cache is not used
  */
 struct block_info {
+	int fd;
 	u64 size;
 	u32 logical_block_size;
 	u32 physical_block_size;

@@ -101,6 +101,7 @@ static int open_file(struct block_file *file, struct error *err)
 				 "%s: neither a file nor a block device",
 				 blk->path);
 	blk->info.is_device = S_ISBLK(st.st_mode);
+	blk->info.fd = file->fd;
 	return 0;
 }
 

@@ -568,6 +568,31 @@ static void nvme_stat(const struct device *dev, struct stat_sink *sink)
 	sink->counter(sink, "loop-sleeps", sleeps);
 }
 
+static int nvme_disks(const struct device *dev, struct disk_sink *sink,
+		      struct error *err)
+{
+	const struct nvme_ctrl *ctrl = container_of(dev, struct nvme_ctrl,
+						    pci.dev);
+	int ret = 0;
+	u32 i;
+
+	for (i = 0; i < ctrl->ns_nr && !ret; i++) {
+		const struct nvme_ns *ns = ctrl->ns[i];
+		const struct block_info *info = block_info(ns->blk);
+		const struct device_disk disk = {
+			.number = ns->nsid,
+			.path = block_path(ns->blk),
+			.fd = info->fd,
+			.size = info->size,
+			.readonly = info->readonly,
+			.direct = info->direct,
+		};
+
+		ret = sink->disk(sink, dev, &disk, err);
+	}
+	return ret;
+}
+
 /* ---- the class ---------------------------------------------------------------- */
 
 static const char *const bs_words[] = { "512", "4096", NULL };
@@ -653,6 +678,7 @@ static const struct device_ops nvme_ops = {
 	.resume		= nvme_resume,
 	.unrealize	= nvme_unrealize,
 	.stat		= nvme_stat,
+	.disks		= nvme_disks,
 };
 
 static const struct device_class nvme_class = {

@@ -16,6 +16,7 @@ struct kvm_irq_routing_entry;
 struct state_desc;
 struct vcpu;
 struct vm;
+struct vmcoreinfo;
 
 /**
  * struct arch_range - a range of guest addresses or ports
@@ -155,6 +156,15 @@ u32 arch_irq_routes(struct kvm_irq_routing_entry *entries, u32 max);
 /* Text for `lkvm debug --dump`: registers, and code and stack where mapped. */
 int arch_vcpu_dump(struct vcpu *vcpu, char *buf, size_t len,
 		   struct error *err) __must_check;
+/*
+ * The registers of a parked vCPU as the note NT_PRSTATUS of a core file has
+ * them: ARCH_PRSTATUS_MAX bytes at most.
+ */
+#define ARCH_PRSTATUS_MAX	512
+int arch_vcpu_prstatus(struct vcpu *vcpu, void *note, u32 *len,
+		       struct error *err) __must_check;
+/* Whether it is this Linux kernel that a parked vCPU runs. */
+bool arch_vcpu_runs_kernel(struct vcpu *vcpu, const struct vmcoreinfo *info);
 /* A non-maskable interrupt, for `lkvm debug --nmi`. */
 int arch_vcpu_nmi(struct vcpu *vcpu, struct error *err) __must_check;
 /* The argument of KVM_CREATE_VM. */

@@ -11,6 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/procfs.h>
+#include <sys/user.h>
 #include <unistd.h>
 
 #include "arch/x86/layout.h"
@@ -20,6 +22,7 @@
 #include "vmm/arch.h"
 #include "vmm/vcpu.h"
 #include "vmm/vm.h"
+#include "vmm/vmcoreinfo.h"
 
 #define CPUS		2
 #define CODE_BASE	0x8000
@@ -342,6 +345,113 @@ TEST_F(vcpu_state, dump_shows_registers_code_and_stack)
 	ASSERT_EQ(0, arch_vcpu_dump(self->vm->vcpus, small, sizeof(small),
 				    &self->err));
 	EXPECT_EQ(sizeof(small) - 1, strlen(small));
+}
+
+/* The C library's idea of the layout against ours. */
+TEST_F(vcpu_state, registers_for_a_core_file)
+{
+	u8 note[ARCH_PRSTATUS_MAX];
+	struct elf_prstatus status;
+	struct user_regs_struct regs;
+	u32 len;
+
+	ASSERT_EQ(0, run_code(self->vm, &self->err));
+	ASSERT_EQ(0, arch_vcpu_prstatus(self->vm->vcpus, note, &len,
+					&self->err));
+	ASSERT_EQ(sizeof(status), len);
+	memcpy(&status, note, len);
+	EXPECT_EQ(1, status.pr_pid);
+	EXPECT_EQ(0, status.pr_fpvalid);
+	memcpy(&regs, status.pr_reg, sizeof(regs));
+	EXPECT_EQ(CODE_BASE + sizeof(code), regs.rip);
+	EXPECT_EQ(0x1234, regs.rbx);
+	EXPECT_EQ(0x63, regs.r9);
+	EXPECT_EQ(0x1234, regs.ds);
+	EXPECT_EQ(2, regs.eflags & 2);
+	ASSERT_EQ(0, arch_vcpu_prstatus(self->vm->vcpus + 1, note, &len,
+					&self->err));
+	memcpy(&status, note, len);
+	EXPECT_EQ(2, status.pr_pid);
+}
+
+#define TABLES		0x10000ULL	/* a page for each level */
+#define KERNEL_TEXT	0xffffffff9e400000ULL
+#define KERNEL_AT	0x1600000ULL
+
+static void put_entry(struct vm *vm, u64 at, u64 entry)
+{
+	struct guest_gate gate;
+
+	guest_gate_init(&gate, &vm->memory);
+	assert(!guest_write(&gate, gpa(at), &entry, sizeof(entry)));
+}
+
+/* Long mode with the kernel's text mapped by a large page. */
+static int map_kernel(struct vm *vm, struct error *err)
+{
+	struct kvm_sregs2 s;
+	u64 table = TABLES;
+	u32 shift;
+	int ret;
+
+	for (shift = 39; shift > 21; shift -= 9, table += 4096)
+		put_entry(vm, table + (KERNEL_TEXT >> shift & 511) * 8,
+			  (table + 4096) | 3);
+	put_entry(vm, table + (KERNEL_TEXT >> 21 & 511) * 8, KERNEL_AT | 0x83);
+	ret = x86_ioctl(vm->vcpus->fd, KVM_GET_SREGS2, &s, "get", err);
+	s.cr3 = TABLES;
+	s.cr4 |= 1 << 5;	/* PAE */
+	s.cr0 |= 0x80000001;
+	s.efer |= 0x500;
+	s.cs.l = 1;
+	s.cs.db = 0;
+	if (!ret)
+		ret = x86_ioctl(vm->vcpus->fd, KVM_SET_SREGS2, &s, "set", err);
+	return ret;
+}
+
+static bool runs(struct vm *vm, u64 stext, u64 phys_base)
+{
+	struct vmcoreinfo info;
+
+	info.len = (u32)snprintf(info.text, sizeof(info.text),
+				 "OSRELEASE=x\nSYMBOL(_stext)=%llx\nNUMBER(phys_base)=%lld\n",
+				 stext, (s64)phys_base);
+	return arch_vcpu_runs_kernel(vm->vcpus, &info);
+}
+
+TEST_F(vcpu_state, the_kernel_that_runs_is_known_by_its_page_tables)
+{
+	const u64 base = KERNEL_AT - (KERNEL_TEXT - 0xffffffff80000000ULL);
+	struct vmcoreinfo info = { .text = "OSRELEASE=x\n" };
+	struct kvm_sregs2 s;
+
+	/* Not in long mode yet. */
+	EXPECT_FALSE(runs(self->vm, KERNEL_TEXT, base));
+	ASSERT_EQ(0, map_kernel(self->vm, &self->err))
+		TH_LOG("%s", self->err.text);
+	EXPECT_TRUE(runs(self->vm, KERNEL_TEXT, base));
+	/* Another physical or virtual place: a kernel from before. */
+	EXPECT_FALSE(runs(self->vm, KERNEL_TEXT, base + 2 * MIB));
+	EXPECT_FALSE(runs(self->vm, KERNEL_TEXT + 2 * MIB, base - 2 * MIB));
+	EXPECT_FALSE(runs(self->vm, 0x1000, base));
+	EXPECT_FALSE(arch_vcpu_runs_kernel(self->vm->vcpus, &info));
+	/* A process of its own table: the other one is the page before. */
+	ASSERT_EQ(0, x86_ioctl(self->vm->vcpus->fd, KVM_GET_SREGS2, &s, "get",
+			       &self->err));
+	s.cr3 = TABLES | 0x1000;
+	put_entry(self->vm, s.cr3 + (KERNEL_TEXT >> 39 & 511) * 8, 0);
+	put_entry(self->vm, TABLES + (KERNEL_TEXT >> 39 & 511) * 8,
+		  (TABLES + 0x5000) | 3);
+	put_entry(self->vm, TABLES + 0x5000 + (KERNEL_TEXT >> 30 & 511) * 8,
+		  (TABLES + 0x2000) | 3);
+	ASSERT_EQ(0, x86_ioctl(self->vm->vcpus->fd, KVM_SET_SREGS2, &s, "set",
+			       &self->err));
+	EXPECT_TRUE(runs(self->vm, KERNEL_TEXT, base));
+	/* A table outside memory. */
+	put_entry(self->vm, TABLES + 0x5000 + (KERNEL_TEXT >> 30 & 511) * 8,
+		  BIT_ULL(50) | 3);
+	EXPECT_FALSE(runs(self->vm, KERNEL_TEXT, base));
 }
 
 TEST_F(vcpu_state, nmi_reaches_a_vcpu)

@@ -93,6 +93,8 @@ static int last_part(struct snapshot *s, struct error *err)
 	if (!ret)
 		ret = memory_save_round(&s->ms, err);
 	if (!ret)
+		ret = core_notes_add(&s->core, s->vm, s->image, err);
+	if (!ret)
 		ret = add_state(s, err);
 	s->stats.rounds++;
 	return ret;
@@ -160,6 +162,7 @@ static int save(struct snapshot *s, struct error *err)
 		ret = memory_save_round(&s->ms, err);
 	if (ret)
 		return ret;
+	core_notes_scan(&s->core, s->vm);
 	iothread_post(&s->vm->loop, &s->last_call);
 	while (sem_wait(&s->last_done) < 0)
 		;

@@ -5,6 +5,7 @@
 #include <pthread.h>
 #include <semaphore.h>
 
+#include "migration/core_notes.h"
 #include "migration/image.h"
 #include "migration/memory_save.h"
 #include "migration/snapshot_file.h"
@@ -100,6 +101,7 @@ struct snapshot_request {
  * @image: what is written
  * @ms: the memory
  * @log: what the guest writes meanwhile
+ * @core: what is there for debuggers
  * @thread: does the writing
  * @last_call: posted by the thread when the guest is to stop
  * @last_done: posted by the main loop when it has run
@@ -124,6 +126,7 @@ struct snapshot {
 	struct image *image;
 	struct memory_save ms;
 	struct dirty_log log;
+	struct core_notes core;
 	pthread_t thread;
 	struct loop_call last_call;
 	sem_t last_done;

@@ -35,7 +35,7 @@ static int layout_encode(const struct image *image, void *fdt)
 
 		snprintf(name, sizeof(name), "block@%u", i);
 		ret = fdt_begin_node(fdt, name);
-		ret = ret ?: fdt_property_string(fdt, "name", b->name);
+		ret = ret ?: fdt_property_string(fdt, "label", b->name);
 		ret = ret ?: fdt_property_u64(fdt, "address", b->gpa);
 		ret = ret ?: fdt_property_u64(fdt, "size", b->size);
 		ret = ret ?: fdt_property_u64(fdt, "position", b->pos);
@@ -104,7 +104,7 @@ static int block_read(const void *fdt, int node, struct image_block *b,
 	const char *name;
 	int len, ret;
 
-	name = fdt_getprop(fdt, node, "name", &len);
+	name = fdt_getprop(fdt, node, "label", &len);
 	if (!name || len < 2 || (size_t)len > sizeof(b->name) ||
 	    strnlen(name, (size_t)len) != (size_t)len - 1)
 		return error_set(err, -EINVAL, "name: missing or malformed");

@@ -13,7 +13,7 @@
  *       machine {
  *           arch = "...";
  *           guest { cpus = <2>; memory = <0 0x10000000>; };
- *           host { name = "..."; kernel = "..."; ... };
+ *           host { label = "..."; kernel = "..."; ... };
  *       };
  *       devices {
  *           serial0 {
@@ -52,13 +52,6 @@
 
 static const char *const reboot_words[] = { "exit", "restart", NULL };
 
-#define HOST_STRING(_field)						\
-	{								\
-		.name = #_field, .type = OPTION_STRING,			\
-		.scope = OPTION_HOST,					\
-		.offset = offsetof(struct machine_config, _field),	\
-		.min = 1,						\
-	}
 #define HOST_PATH(_field)						\
 	{								\
 		.name = #_field, .type = OPTION_STRING,			\
@@ -77,7 +70,11 @@ static const struct option_desc machine_opts[] = {
 		.offset = offsetof(struct machine_config, memory),
 		.min = MEMORY_PAGE_SIZE, .max = 1ULL << 46, .def = 256 * MIB,
 	},
-	HOST_STRING(name),
+	{
+		/* A property "name" would have to be that of its node. */
+		.name = "label", .type = OPTION_STRING, .scope = OPTION_HOST,
+		.offset = offsetof(struct machine_config, name), .min = 1,
+	},
 	HOST_PATH(kernel),
 	HOST_PATH(initrd),
 	{

@@ -12,59 +12,26 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "migration/state_tables.h"
 #include "migration/state_tree.h"
 #include "tests/lib/random.h"
 #include "tests/lib/state_rules.h"
 #include "vmm/arch.h"
 #include "vmm/device.h"
 
-#define TABLES_MAX	64
 #define TEXT_MAX	(1 << 20)
 #define LICENCE		"# SPDX-License-Identifier: GPL-2.0-only\n"
 
-/**
- * struct named_table - a table and whose it is
- * @name: device class, or what the architecture saves
- * @desc: the table
- */
-struct named_table {
-	const char *name;
-	const struct state_desc *desc;
-};
-
 FIXTURE(classes) {
-	struct named_table tables[TABLES_MAX];
+	struct state_table tables[STATE_TABLES_MAX];
 	u32 nr;
 	struct error err;
 };
 
-static int by_name(const void *a, const void *b)
-{
-	const struct named_table *ta = a, *tb = b;
-
-	return strcmp(ta->name, tb->name);
-}
-
 FIXTURE_SETUP(classes)
 {
-	const struct device_class *const *classes;
-	u32 i, nr;
-
 	memset(&self->err, 0, sizeof(self->err));
-	classes = device_classes(&nr);
-	ASSERT_GE(TABLES_MAX - 2, nr);
-	self->nr = 0;
-	for (i = 0; i < nr; i++) {
-		if (!classes[i]->state)
-			continue;
-		self->tables[self->nr].name = classes[i]->name;
-		self->tables[self->nr++].desc = classes[i]->state;
-	}
-	qsort(self->tables, self->nr, sizeof(self->tables[0]), by_name);
-	self->tables[self->nr].name = "machine";
-	self->tables[self->nr++].desc = arch_vm_state();
-	self->tables[self->nr].name = "cpu";
-	self->tables[self->nr++].desc = arch_vcpu_state();
+	self->nr = state_tables(self->tables);
 }
 
 FIXTURE_TEARDOWN(classes)
@@ -200,7 +167,7 @@ TEST_F(classes, the_schema_is_the_one_that_was_agreed)
 	u32 i;
 
 	for (i = 0; i < self->nr; i++) {
-		const struct named_table *table = &self->tables[i];
+		const struct state_table *table = &self->tables[i];
 		char *now = schema_text(table->desc);
 		char *golden = golden_text(table->name, now);
 

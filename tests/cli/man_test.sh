@@ -52,7 +52,7 @@ options_of_program()
 	"$LKVM" help --words "$1" | cut -f 1-3 | sort
 }
 
-for command in run list stop pause resume restore stat debug; do
+for command in run list stop pause resume snapshot restore stat debug; do
 	options_of_page "$man/lkvm-$command.1" >page
 	options_of_program $command >program
 	check "lkvm-$command(1) has the options of the program" \
@@ -63,7 +63,7 @@ options_of_program help >program
 check "lkvm(1) has the options of help" diff -u page program
 
 "$LKVM" help --words | cut -f 1 | sort >program
-sed -n 's/^\.It Cm \([a-z]*\)$/\1/p' "$man/lkvm.1" | sort >page
+sed -n 's/^\.It Cm \([a-z-]*\)$/\1/p' "$man/lkvm.1" | sort >page
 check "lkvm(1) has all commands" diff -u page program
 
 # ---- completion ---------------------------------------------------------------
@@ -91,6 +91,10 @@ if command -v bash >/dev/null; then
 		"$(complete_words run --nvme disk,ca)" "disk,cache= "
 	touch disk.img
 	same "completion: files" "$(complete_words run -k dis)" "disk.img "
+	same "completion: what snapshot can do" \
+		"$(complete_words snapshot ver)" "verify "
+	same "completion: state tables" \
+		"$(complete_words state-schema nv)" "nvme "
 	same "completion: machines" "$(complete_words stop -n '')" " "
 else
 	skip "completion" "there is no bash"

@@ -136,7 +136,9 @@ extern const struct cli_command cli_pause;
 extern const struct cli_command cli_restore;
 extern const struct cli_command cli_resume;
 extern const struct cli_command cli_run;
+extern const struct cli_command cli_snapshot;
 extern const struct cli_command cli_stat;
+extern const struct cli_command cli_state_schema;
 extern const struct cli_command cli_stop;
 extern const struct cli_command cli_version;
 

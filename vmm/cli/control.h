@@ -45,6 +45,25 @@ void control_destroy(struct control *control);
 /* control_client.c */
 int control_connect(struct runtime *rt, const char *name, int *fd,
 		    struct error *err) __must_check;
+/**
+ * struct control_listener - who waits for a command that takes its time
+ * @event: told of each event
+ * @fd: readable when the user has had enough, -1 for none
+ * @ready: called then; a negative errno ends the waiting
+ * @arg: for both
+ */
+struct control_listener {
+	void (*event)(void *arg, struct json_object *event);
+	int fd;
+	int (*ready)(void *arg, struct error *err);
+	void *arg;
+};
+
+int control_call_job(int fd, const char *command,
+		     struct json_object *arguments,
+		     const struct control_listener *listener,
+		     struct json_object **result, struct error *err)
+	__must_check;
 int control_call(int fd, const char *command, struct json_object *arguments,
 		 struct json_object **result, struct error *err) __must_check;
 int control_wait_end(int fd, u64 timeout_ms) __must_check;

@@ -2,9 +2,10 @@
 /**
  * DOC: asking a running machine
  *
- * The other end of control.c: connect, send a line, read a line. A machine
+ * The other end of control.c: connect, send a line, read lines. A machine
  * answers in milliseconds; one that does not within CALL_MS is reported as
- * not responding.
+ * not responding. A command that takes its time is waited for until it answers
+ * or the user has had enough.
  *
  * Threads: the first one of a short-lived process.
  */
@@ -122,38 +123,73 @@ static int send_line(int fd, struct json_object *request)
 	return sent < len ? -errno : 0;
 }
 
-static int receive_line(int fd, char **line)
+/**
+ * struct lines - what comes in
+ * @fd: the connection
+ * @buf: what has come and was not taken
+ * @len: bytes of it
+ * @cap: room in @buf
+ */
+struct lines {
+	int fd;
+	char *buf;
+	size_t len;
+	size_t cap;
+};
+
+/* Receives some bytes; there is always room for a NUL behind them. */
+static int receive_more(struct lines *lines)
 {
-	u64 end_ms = now_ms() + CALL_MS;
-	size_t len = 0, cap = 4096;
-	char *buf = malloc(cap), *more;
-	int ret = -ENOMEM;
+	size_t cap = lines->cap ? lines->cap * 2 : 4096;
+	char *more;
 	ssize_t n;
 
-	while (buf && len < ANSWER_MAX) {
-		ret = wait_readable(fd, end_ms);
-		if (ret)
-			break;
-		n = recv(fd, buf + len, cap - len - 1, 0);
-		ret = n < 0 ? -errno : -ECONNRESET;
-		if (n <= 0)
-			break;
-		len += (size_t)n;
-		buf[len] = 0;
-		if (buf[len - 1] == '\n') {
-			*line = buf;
-			return 0;
-		}
-		if (len + 1 < cap)
-			continue;
-		cap *= 2;
-		more = realloc(buf, cap);
-		ret = -ENOMEM;
+	if (lines->len + 1 >= lines->cap) {
+		if (cap > ANSWER_MAX)
+			return -EMSGSIZE;
+		more = realloc(lines->buf, cap);
 		if (!more)
-			break;
-		buf = more;
+			return -ENOMEM;
+		lines->buf = more;
+		lines->cap = cap;
 	}
-	free(buf);
+	n = recv(lines->fd, lines->buf + lines->len,
+		 lines->cap - lines->len - 1, 0);
+	if (n < 0)
+		return errno == EINTR ? 0 : -errno;
+	lines->len += (size_t)n;
+	return n ? 0 : -ECONNRESET;
+}
+
+/* A line that is there already, to be freed; NULL when there is none. */
+static char *take_line(struct lines *lines)
+{
+	char *end = lines->len ? memchr(lines->buf, '\n', lines->len) : NULL;
+	size_t len;
+	char *line;
+
+	if (!end)
+		return NULL;
+	len = (size_t)(end - lines->buf) + 1;
+	line = strndup(lines->buf, len);
+	lines->len -= len;
+	memmove(lines->buf, lines->buf + len, lines->len);
+	return line;
+}
+
+static int receive_line(struct lines *lines, char **line)
+{
+	u64 end_ms = now_ms() + CALL_MS;
+	int ret = 0;
+
+	while (!ret) {
+		*line = take_line(lines);
+		if (*line)
+			return 0;
+		ret = wait_readable(lines->fd, end_ms);
+		if (!ret)
+			ret = receive_more(lines);
+	}
 	return ret;
 }
 
@@ -161,7 +197,7 @@ static int take_answer(const char *line, struct json_object **result,
 		       struct error *err)
 {
 	struct json_object *answer = json_tokener_parse(line), *body = NULL;
-	struct json_object *message = NULL;
+	struct json_object *message = NULL, *code = NULL;
 	int ret = 0;
 
 	if (json_object_object_get_ex(answer, "result", &body)) {
@@ -169,14 +205,37 @@ static int take_answer(const char *line, struct json_object **result,
 			*result = json_object_get(body);
 	} else if (json_object_object_get_ex(answer, "error", &body) &&
 		   json_object_object_get_ex(body, "message", &message)) {
-		ret = error_set(err, -EREMOTEIO, "%s",
-				json_object_get_string(message));
+		json_object_object_get_ex(body, "code", &code);
+		ret = code && !strcmp(json_object_get_string(code),
+				      "cancelled") ? -ECANCELED : -EREMOTEIO;
+		error_set(err, ret, "%s", json_object_get_string(message));
 	} else {
 		ret = error_set(err, -EPROTO,
 				"the machine's answer makes no sense");
 	}
 	json_object_put(answer);
 	return ret;
+}
+
+static int send_request(int fd, const char *command,
+			struct json_object *arguments)
+{
+	struct json_object *request = json_object_new_object();
+	int ret;
+
+	json_object_object_add(request, "id", json_object_new_int(1));
+	json_object_object_add(request, "command",
+			       json_object_new_string(command));
+	if (arguments)
+		json_object_object_add(request, "arguments", arguments);
+	ret = send_line(fd, request);
+	json_object_put(request);
+	return ret;
+}
+
+static int broken(int ret, struct error *err)
+{
+	return error_set(err, ret, "the connection broke: %s", strerror(-ret));
 }
 
 /**
@@ -193,27 +252,98 @@ static int take_answer(const char *line, struct json_object **result,
 int control_call(int fd, const char *command, struct json_object *arguments,
 		 struct json_object **result, struct error *err)
 {
-	struct json_object *request = json_object_new_object();
+	struct lines lines = { .fd = fd };
 	char *line = NULL;
 	int ret;
 
-	json_object_object_add(request, "id", json_object_new_int(1));
-	json_object_object_add(request, "command",
-			       json_object_new_string(command));
-	if (arguments)
-		json_object_object_add(request, "arguments", arguments);
-	ret = send_line(fd, request);
-	json_object_put(request);
+	ret = send_request(fd, command, arguments);
 	if (!ret)
-		ret = receive_line(fd, &line);
+		ret = receive_line(&lines, &line);
+	free(lines.buf);
 	if (ret == -ETIMEDOUT)
 		return error_set(err, ret, "no answer within %d s",
 				 CALL_MS / 1000);
 	if (ret)
-		return error_set(err, ret, "the connection broke: %s",
-				 strerror(-ret));
+		return broken(ret, err);
 	ret = take_answer(line, result, err);
 	free(line);
+	return ret;
+}
+
+/* True when the line was an event. */
+static bool is_event(const char *line, const struct control_listener *listener)
+{
+	struct json_object *obj = json_tokener_parse(line), *event = NULL;
+	bool found = json_object_object_get_ex(obj, "event", &event);
+
+	if (found)
+		listener->event(listener->arg, event);
+	json_object_put(obj);
+	return found;
+}
+
+/* Waits for more to come, or for the user. */
+static int wait_both(struct lines *lines,
+		     const struct control_listener *listener,
+		     struct error *err)
+{
+	struct pollfd p[] = {
+		{ .fd = lines->fd, .events = POLLIN },
+		{ .fd = listener->fd, .events = POLLIN },
+	};
+	int ret = 0;
+
+	if (poll(p, 2, -1) < 0)
+		return errno == EINTR ? 0 : broken(-errno, err);
+	if (p[1].revents)
+		ret = listener->ready(listener->arg, err);
+	if (!ret && p[0].revents) {
+		ret = receive_more(lines);
+		if (ret)
+			broken(ret, err);
+	}
+	return ret;
+}
+
+/**
+ * control_call_job() - ask for something that takes its time
+ * @fd: the connection
+ * @command: what
+ * @arguments: for it, or NULL; gets an owner here
+ * @listener: who waits
+ * @result: out: the caller owns it
+ * @err: set on failure
+ *
+ * Return: 0; -ECANCELED when it was given up; -EREMOTEIO when the machine says
+ * no; what &control_listener.ready said; another negative errno when the
+ * connection broke.
+ */
+int control_call_job(int fd, const char *command,
+		     struct json_object *arguments,
+		     const struct control_listener *listener,
+		     struct json_object **result, struct error *err)
+{
+	struct lines lines = { .fd = fd };
+	char *line;
+	int ret;
+
+	ret = send_request(fd, command, arguments);
+	if (ret)
+		return broken(ret, err);
+	while (!ret) {
+		line = take_line(&lines);
+		if (!line) {
+			ret = wait_both(&lines, listener, err);
+			continue;
+		}
+		if (!is_event(line, listener)) {
+			ret = take_answer(line, result, err);
+			free(line);
+			break;
+		}
+		free(line);
+	}
+	free(lines.buf);
 	return ret;
 }
 

@@ -18,9 +18,11 @@ static const struct cli_command *const commands[] = {
 	&cli_stop,
 	&cli_pause,
 	&cli_resume,
+	&cli_snapshot,
 	&cli_restore,
 	&cli_stat,
 	&cli_debug,
+	&cli_state_schema,
 	&cli_version,
 	&cli_help,
 };

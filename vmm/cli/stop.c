@@ -13,7 +13,6 @@
 #include "vmm/cli/target.h"
 
 #define PATIENCE_S	90	/* without --timeout */
-#define END_S		30	/* from the end of the guest to that of lkvm */
 
 /**
  * struct stop_options - options of `lkvm stop`
@@ -52,29 +51,14 @@ static const struct cli_letter stop_letters[] = {
 	{ 'n', "name" }, { 'a', "all" }, { 0 },
 };
 
-/* The connection ends a moment before the process gives its name back. */
-static int wait_gone(const struct target_call *call, u64 timeout_s)
-{
-	u32 i;
-
-	if (control_wait_end(call->fd, timeout_s * 1000))
-		return -ETIMEDOUT;
-	for (i = 0; i < END_S * 100; i++) {
-		if (runtime_remove_stale(call->rt, call->name))
-			return 0;
-		usleep(10000);
-	}
-	return -ETIMEDOUT;
-}
-
 static int force_one(const struct target_call *call, struct error *err)
 {
 	int ret = control_call(call->fd, "kill", NULL, NULL, err);
 
-	if (!ret && wait_gone(call, END_S))
+	if (!ret && target_wait_gone(call, TARGET_END_S))
 		ret = error_set(err, -ETIMEDOUT,
 				"has not ended within %u s; 'kill -KILL' its process, see 'lkvm list'",
-				END_S);
+				TARGET_END_S);
 	return ret;
 }
 
@@ -90,7 +74,7 @@ static int stop_one(const struct target_call *call, struct error *err)
 		return force_one(call, err);
 	if (ret)
 		return ret;
-	if (!wait_gone(call, opts->timeout_s ? opts->timeout_s : PATIENCE_S))
+	if (!target_wait_gone(call, opts->timeout_s ? opts->timeout_s : PATIENCE_S))
 		return 0;
 	if (opts->timeout_s)
 		return force_one(call, err);

@@ -10,6 +10,29 @@
 #include "vmm/cli/control.h"
 #include "vmm/cli/target.h"
 
+/**
+ * target_wait_gone() - wait until a machine has ended and given its name back
+ * @call: the machine; nothing is awaited on its connection
+ * @timeout_s: how long until it ends
+ *
+ * The connection ends a moment before the process gives the name back.
+ *
+ * Return: 0 or -ETIMEDOUT.
+ */
+int target_wait_gone(const struct target_call *call, u64 timeout_s)
+{
+	u32 i;
+
+	if (control_wait_end(call->fd, timeout_s * 1000))
+		return -ETIMEDOUT;
+	for (i = 0; i < TARGET_END_S * 100; i++) {
+		if (runtime_remove_stale(call->rt, call->name))
+			return 0;
+		usleep(10000);
+	}
+	return -ETIMEDOUT;
+}
+
 /* A machine that ends while we go through all of them is no failure. */
 static int one(struct target_call *call, bool among_all,
 	       int (*fn)(const struct target_call *call, struct error *err),

@@ -48,6 +48,11 @@ struct target_call {
 	void *arg;
 };
 
+/* Seconds from the end of a guest to that of its lkvm, at most. */
+#define TARGET_END_S	30
+
+int target_wait_gone(const struct target_call *call, u64 timeout_s)
+	__must_check;
 int target_each(const struct target *target,
 		int (*fn)(const struct target_call *call, struct error *err),
 		void *arg);

@@ -21,10 +21,7 @@
 #include "vmm/vm.h"
 #include "vmm/vmcoreinfo.h"
 
-/**
- * struct core_regs - general registers, in the order of user_regs_struct
- * @orig_rax: number of the system call that is under way; -1 for none
- */
+/* In the order of user_regs_struct; orig_rax is -1 outside system calls. */
 struct core_regs {
 	u64 r15, r14, r13, r12, rbp, rbx, r11, r10, r9, r8;
 	u64 rax, rcx, rdx, rsi, rdi, orig_rax;

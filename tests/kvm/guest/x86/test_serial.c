@@ -133,10 +133,12 @@ static int test_loopback(void)
  * @base: its first port
  * @line: its interrupt
  */
-static const struct other_port {
+struct other_port {
 	uint16_t base;
 	unsigned int line;
-} other_ports[] = { { 0x2f8, 3 }, { 0x3e8, 6 }, { 0x2e8, 7 } };
+};
+
+static const struct other_port other_ports[] = { { 0x2f8, 3 }, { 0x3e8, 6 }, { 0x2e8, 7 } };
 
 static const struct other_port *other;
 

@@ -25,15 +25,16 @@
  * @IMAGE_NOTE_CHECKSUMS: an XXH3 hash for each page of each block
  * @IMAGE_NOTE_COMMIT: struct image_commit; the last bytes of the image
  *
- * Documentation/image-format.rst describes them.
+ * Documentation/image-format.rst describes them. Many debuggers look at the
+ * type alone, so these are far from every NT_* of <elf.h>.
  */
 enum image_note_type {
-	IMAGE_NOTE_MACHINE	= 1,
-	IMAGE_NOTE_LAYOUT	= 2,
-	IMAGE_NOTE_STATE	= 3,
-	IMAGE_NOTE_DISKS	= 4,
-	IMAGE_NOTE_CHECKSUMS	= 5,
-	IMAGE_NOTE_COMMIT	= 6,
+	IMAGE_NOTE_MACHINE	= 0x4c4b0001,	/* "LK" */
+	IMAGE_NOTE_LAYOUT	= 0x4c4b0002,
+	IMAGE_NOTE_STATE	= 0x4c4b0003,
+	IMAGE_NOTE_DISKS	= 0x4c4b0004,
+	IMAGE_NOTE_CHECKSUMS	= 0x4c4b0005,
+	IMAGE_NOTE_COMMIT	= 0x4c4b0006,
 };
 
 /**

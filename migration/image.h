@@ -126,6 +126,8 @@ struct image_progress {
 	_Atomic u64 total;
 };
 
+u64 image_sum(const void *data, u64 len);
+
 int image_create(struct channel *ch, u16 machine, struct image **out,
 		 struct error *err) __must_check;
 int image_add_block(struct image *image, const char *name, u64 gpa, u64 size,

@@ -60,7 +60,6 @@ struct image_commit_note {
 
 static_assert(sizeof(struct image_commit_note) == 68, "layout");
 
-u64 image_sum(const void *data, u64 len);
 bool image_is_zero(const void *data, u64 len);
 u64 image_note_size(const struct image_note *note);
 u64 image_block_pages(const struct image_block *b);

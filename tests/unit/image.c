@@ -2,10 +2,11 @@
 /**
  * DOC: images: round trip, every fault at every call, every cut, every bit
  */
+#include <elf.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "migration/image_priv.h"
+#include "migration/image.h"
 #include "tests/lib/channel_fault.h"
 #include "tests/lib/harness.h"
 

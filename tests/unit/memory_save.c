@@ -8,7 +8,6 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "migration/image_priv.h"
 #include "migration/memory_save.h"
 #include "tests/lib/harness.h"
 #include "tests/lib/random.h"

@@ -262,7 +262,7 @@ static int wait_ready(struct channel *ch, bool write, struct error *err)
 	};
 	int ret;
 
-	fds[0].fd = ch->ops->poll_fd ? ch->ops->poll_fd(ch) : -1;
+	fds[0].fd = ch->ops->poll_fd ? ch->ops->poll_fd(ch, write) : -1;
 	if (fds[0].fd < 0)
 		return error_set(err, -EAGAIN,
 				 "%s: not ready, and no way to wait for it",

@@ -50,7 +50,8 @@ struct channel_piece {
  *         each; whatever it leaves undone is gone on with by @preadv or
  *         @pwritev. Ends early when the job is cancelled or its deadline has
  *         passed. NULL: one after the other
- * @poll_fd: the descriptor to wait on after -EAGAIN; negative: -EAGAIN cannot
+ * @poll_fd: the descriptor to wait on after -EAGAIN of a write, or of a read;
+ *           negative: -EAGAIN cannot
  *           happen and is an error
  * @zero: make a range read as zeros, as a hole where that is possible; all of
  *        it or a negative errno; -EOPNOTSUPP: write zeros instead. NULL: as
@@ -70,7 +71,7 @@ struct channel_ops {
 			   int iov_nr, u64 pos);
 	void (*batch)(struct channel *ch, struct channel_piece *pieces, u32 nr,
 		      bool write);
-	int (*poll_fd)(struct channel *ch);
+	int (*poll_fd)(struct channel *ch, bool write);
 	int (*zero)(struct channel *ch, u64 pos, u64 len);
 	int (*set_size)(struct channel *ch, u64 size);
 	int (*sync)(struct channel *ch);
@@ -159,6 +160,10 @@ struct channel_file_config {
 int channel_file_open(const struct channel_file_config *config,
 		      struct channel **out, struct error *err) __must_check;
 int channel_file_fd(const struct channel *ch);
+int channel_stream_open(int in, int out, const char *name,
+			struct channel **out_ch, struct error *err)
+	__must_check;
+int channel_stream_fd(const struct channel *ch);
 int channel_memory_open(void *buf, u64 size, struct channel **out,
 			struct error *err) __must_check;
 

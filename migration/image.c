@@ -72,6 +72,22 @@ u64 image_block_pages(const struct image_block *b)
 }
 
 /**
+ * image_checksums_size() - how long the checksums of all pages are
+ * @image: with all its blocks
+ *
+ * Return: bytes; 0 for an image in transit.
+ */
+u64 image_checksums_size(const struct image *image)
+{
+	u64 pages = 0;
+	u32 i;
+
+	for (i = 0; i < image->blocks_nr; i++)
+		pages += image_block_pages(&image->blocks[i]);
+	return image->transit ? 0 : pages * sizeof(__le64);
+}
+
+/**
  * image_head_size() - how much of struct image_head is in use
  * @image: with all its blocks
  *

@@ -82,6 +82,8 @@ struct image_note {
  * @size: bytes of the whole image
  * @created_ns: CLOCK_REALTIME when it was begun
  * @id: random, different for each image
+ * @transit: it is on its way to a peer: no checksums of pages, because what
+ *           carries it has its own
  *
  * Threads: pages may be put by several at once if they are different ones; all
  * else by one.
@@ -98,6 +100,7 @@ struct image {
 	u64 size;
 	u64 created_ns;
 	u8 id[16];
+	bool transit;
 };
 
 /**
@@ -146,8 +149,12 @@ int image_batch_flush(struct image_batch *batch, struct error *err)
 	__must_check;
 int image_commit(struct image *image, struct error *err) __must_check;
 
+void image_set_transit(struct image *image);
+
 int image_open(struct channel *ch, struct image **out, struct error *err)
 	__must_check;
+int image_open_transit(struct channel *ch, struct image **out,
+		       struct error *err) __must_check;
 const struct image_note *image_find_note(const struct image *image,
 					 const char *owner, u32 type);
 int image_verify(struct image *image, u32 threads,

@@ -63,6 +63,7 @@ static_assert(sizeof(struct image_commit_note) == 68, "layout");
 bool image_is_zero(const void *data, u64 len);
 u64 image_note_size(const struct image_note *note);
 u64 image_block_pages(const struct image_block *b);
+u64 image_checksums_size(const struct image *image);
 void image_head_fill(const struct image *image, struct image_head *head,
 		     u64 tail_len);
 u64 image_head_size(const struct image *image);

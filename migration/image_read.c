@@ -143,16 +143,6 @@ static int read_commit(struct image *image, struct image_commit *commit,
 	return 0;
 }
 
-static u64 checksums_size(const struct image *image)
-{
-	u64 pages = 0;
-	u32 i;
-
-	for (i = 0; i < image->blocks_nr; i++)
-		pages += image_block_pages(&image->blocks[i]);
-	return pages * sizeof(__le64);
-}
-
 static int parse_note(struct image *image, const u8 *tail, u64 *at, u64 end,
 		      struct error *err)
 {
@@ -195,7 +185,7 @@ static int read_tail(struct image *image, const struct image_commit *commit,
 {
 	u64 checksums = sizeof(Elf64_Nhdr) +
 			round_up_to(sizeof(IMAGE_OWNER), IMAGE_NOTE_ALIGN) +
-			checksums_size(image);
+			image_checksums_size(image);
 	u64 at = 0, len;
 	u8 *tail;
 	int ret;
@@ -219,16 +209,8 @@ static int read_tail(struct image *image, const struct image_commit *commit,
 	return ret;
 }
 
-/**
- * image_open() - open an image for reading
- * @ch: where it is; stays the caller's
- * @out: the image; image_free() frees it
- * @err: filled on failure
- *
- * Return: 0; -EINVAL for a file that is no image, or not a whole one; -EPROTO
- * for an image of another version; or what the channel said.
- */
-int image_open(struct channel *ch, struct image **out, struct error *err)
+static int open_any(struct channel *ch, bool transit, struct image **out,
+		    struct error *err)
 {
 	struct image *image = calloc(1, sizeof(*image));
 	struct image_commit commit;
@@ -239,6 +221,7 @@ int image_open(struct channel *ch, struct image **out, struct error *err)
 	if (!image)
 		return error_set(err, -ENOMEM, "out of memory");
 	image->ch = ch;
+	image->transit = transit;
 	size = channel_size(ch, err);
 	ret = size < 0 ? (int)size : 0;
 	image->size = (u64)size;
@@ -258,6 +241,34 @@ int image_open(struct channel *ch, struct image **out, struct error *err)
 	}
 	*out = image;
 	return 0;
+}
+
+/**
+ * image_open() - open an image for reading
+ * @ch: where it is; stays the caller's
+ * @out: the image; image_free() frees it
+ * @err: filled on failure
+ *
+ * Return: 0; -EINVAL for a file that is no image, or not a whole one; -EPROTO
+ * for an image of another version; or what the channel said.
+ */
+int image_open(struct channel *ch, struct image **out, struct error *err)
+{
+	return open_any(ch, false, out, err);
+}
+
+/**
+ * image_open_transit() - open an image that has come from a peer
+ * @ch: where it is; stays the caller's
+ * @out: the image; image_free() frees it
+ * @err: filled on failure
+ *
+ * Return: as image_open().
+ */
+int image_open_transit(struct channel *ch, struct image **out,
+		       struct error *err)
+{
+	return open_any(ch, true, out, err);
 }
 
 /* The checksums of one block, and their part in the sum over all of them. */
@@ -285,7 +296,7 @@ static int read_checksums(struct image *image, struct error *err)
 	u64 header = sizeof(Elf64_Nhdr) +
 		     round_up_to(sizeof(IMAGE_OWNER), IMAGE_NOTE_ALIGN);
 	u64 pos = image->tail_pos + image->tail_len - commit_note_size -
-		  checksums_size(image);
+		  image_checksums_size(image);
 	XXH3_state_t *all = XXH3_createState();
 	struct image_commit commit;
 	u8 note[32];

@@ -61,6 +61,18 @@ int image_create(struct channel *ch, u16 machine, struct image **out,
 }
 
 /**
+ * image_set_transit() - the image is on its way to a peer
+ * @image: the image; without blocks
+ *
+ * It has no checksums of pages: what carries it has its own. Such an image is
+ * for image_open_transit().
+ */
+void image_set_transit(struct image *image)
+{
+	image->transit = true;
+}
+
+/**
  * image_add_block() - give a block of guest memory its place
  * @image: the image; no page was put yet
  * @name: the block's name
@@ -88,15 +100,15 @@ int image_add_block(struct image *image, const char *name, u64 gpa, u64 size,
 	b->gpa = gpa;
 	b->size = size;
 	b->pos = image->tail_pos;
-	b->sums = malloc(pages * sizeof(*b->sums));
+	b->sums = image->transit ? NULL : malloc(pages * sizeof(*b->sums));
 	b->written = calloc(BITMAP_WORDS(pages), sizeof(*b->written));
-	if (!b->sums || !b->written) {
+	if ((!b->sums && !image->transit) || !b->written) {
 		free(b->sums);
 		free(b->written);
 		return error_set(err, -ENOMEM, "block %s: out of memory",
 				 name);
 	}
-	for (i = 0; i < pages; i++)
+	for (i = 0; b->sums && i < pages; i++)
 		b->sums[i] = zero_sum;
 	image->blocks_nr++;
 	image->tail_pos = round_up_to(b->pos + size, IMAGE_ALIGN);
@@ -205,9 +217,10 @@ static int put_data(struct image_batch *batch, struct image_block *b,
 	u64 i;
 
 	for (i = 0; i < run->pages; i++) {
-		b->sums[run->page + i] =
-			cpu_to_le64(image_sum(data + i * IMAGE_PAGE,
-					      IMAGE_PAGE));
+		if (b->sums)
+			b->sums[run->page + i] =
+				cpu_to_le64(image_sum(data + i * IMAGE_PAGE,
+						      IMAGE_PAGE));
 		bitmap_set_atomic(b->written, run->page + i);
 	}
 	batch->pieces[batch->nr++] = (struct channel_piece){
@@ -226,7 +239,7 @@ static int put_run(struct image_batch *batch, struct image_block *b,
 
 	if (!run->zero)
 		return put_data(batch, b, run, data, err);
-	for (i = 0; i < run->pages; i++)
+	for (i = 0; b->sums && i < run->pages; i++)
 		b->sums[run->page + i] = batch->zero_sum;
 	return put_zeros(batch->image, b, run, err);
 }
@@ -346,7 +359,7 @@ static void checksums_copy(const struct image *image, u8 *at)
 {
 	u32 i;
 
-	for (i = 0; i < image->blocks_nr; i++) {
+	for (i = 0; !image->transit && i < image->blocks_nr; i++) {
 		const struct image_block *b = &image->blocks[i];
 		u64 len = image_block_pages(b) * sizeof(*b->sums);
 
@@ -357,13 +370,11 @@ static void checksums_copy(const struct image *image, u8 *at)
 
 static int add_checksums(struct image *image, struct error *err)
 {
-	u64 len = 0;
+	u64 len;
 	u8 *all;
 	int ret;
-	u32 i;
 
-	for (i = 0; i < image->blocks_nr; i++)
-		len += image_block_pages(&image->blocks[i]) * sizeof(__le64);
+	len = image_checksums_size(image);
 	all = malloc(len ? len : 1);
 	if (!all)
 		return error_set(err, -ENOMEM, "out of memory");
@@ -479,6 +490,8 @@ static int write_out(struct image *image, struct tail *t, struct error *err)
  * @image: the image; all pages were put and all notes added
  * @err: filled on failure
  *
+ * More notes and pages may follow, and another commit.
+ *
  * Context: may block for long.
  * Return: 0 when it is whole and on stable storage, else a negative errno.
  */
@@ -486,6 +499,7 @@ int image_commit(struct image *image, struct error *err)
 {
 	static const struct image_commit empty;
 	struct tail t = { .buf = NULL };
+	u32 notes = image->notes_nr;
 	int ret;
 
 	ret = image_layout_add(image, err);
@@ -498,6 +512,8 @@ int image_commit(struct image *image, struct error *err)
 		ret = tail_encode(image, &t, err);
 	if (!ret)
 		ret = write_out(image, &t, err);
+	while (image->notes_nr > notes)
+		free(image->notes[--image->notes_nr].data);
 	free(t.buf);
 	return ret;
 }

@@ -133,7 +133,7 @@ static ssize_t faulty_pwritev(struct channel *ch, const struct iovec *iov,
  * A socket that can be read and written at once is ready; the reading end of
  * an empty pipe never is, for neither direction.
  */
-static int faulty_poll_fd(struct channel *ch)
+static int faulty_poll_fd(struct channel *ch, bool write)
 {
 	struct channel_faulty *f = to_faulty(ch);
 

@@ -144,6 +144,19 @@ void machine_disk_path(const struct machine *m, unsigned int disk,
 	snprintf(path, cap, "%s/disk%u.%u", m->folder, disk, ns);
 }
 
+/**
+ * machine_path() - a file in the machine's folder
+ * @m:    machine
+ * @file: its name
+ * @path: set to the path
+ * @cap:  size of @path
+ */
+void machine_path(const struct machine *m, const char *file, char *path,
+		  size_t cap)
+{
+	snprintf(path, cap, "%s/%s", m->folder, file);
+}
+
 /* Disks begin as zeros. */
 static int disks_make(const struct machine *m, const struct machine_setup *s)
 {
@@ -288,6 +301,56 @@ int machine_start(struct machine *m, const struct machine_setup *s)
 	else
 		words_lkvm(&w, m, s);
 	return process_start(m, w.word);
+}
+
+static int restore_start(struct machine *m, const char *const *words)
+{
+	struct words w = { .n = 0 };
+
+	words_add(&w, "%s", machine_lkvm());
+	words_add(&w, "restore");
+	words_add(&w, "--name");
+	words_add(&w, "%s", m->name);
+	while (*words)
+		words_add(&w, "%s", *words++);
+	return process_start(m, w.word);
+}
+
+/**
+ * machine_restore() - start a machine from an image
+ * @m: set up here; machine_destroy() is called however this ends
+ * @from: the machine whose folder it shares; must be destroyed after it
+ * @words: words for lkvm restore, ended by NULL
+ *
+ * Return: 0, or a negative errno.
+ */
+int machine_restore(struct machine *m, const struct machine *from,
+		    const char *const *words)
+{
+	*m = (struct machine){ .in = -1, .out = -1, .borrowed = true };
+	m->console = calloc(1, 1);
+	if (!m->console)
+		return -ENOMEM;
+	memcpy(m->folder, from->folder, sizeof(m->folder));
+	snprintf(m->name, sizeof(m->name), "kvm-%d-%p", getpid(), (void *)m);
+	return restore_start(m, words);
+}
+
+/**
+ * machine_restore_again() - start a machine that has ended from an image
+ * @m: the machine; keeps its name, its folder and what it has printed
+ * @words: words for lkvm restore, ended by NULL
+ *
+ * Return: 0, or a negative errno.
+ */
+int machine_restore_again(struct machine *m, const char *const *words)
+{
+	close(m->in);
+	close(m->out);
+	m->in = -1;
+	m->out = -1;
+	m->taken = m->len;
+	return restore_start(m, words);
 }
 
 /* Takes what the machine has printed. 1 for something, 0 for the end. */
@@ -540,7 +603,7 @@ void machine_destroy(struct machine *m)
 		close(m->in);
 	if (m->out >= 0)
 		close(m->out);
-	if (m->folder[0])
+	if (m->folder[0] && !m->borrowed)
 		nftw(m->folder, remove_one, 8, FTW_DEPTH | FTW_PHYS);
 	free(m->console);
 }

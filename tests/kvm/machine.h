@@ -22,7 +22,7 @@
 #define MACHINE_NAMESPACES	3
 
 /* How a machine ended, see machine_wait(); a guest's exit value is below 256. */
-#define MACHINE_OFF		256	/* power-off or reset */
+#define MACHINE_OFF		256	/* power-off or reset; saved and stopped */
 #define MACHINE_PANIC		257	/* the guest told so */
 #define MACHINE_TRIPLE_FAULT	258
 #define MACHINE_KILLED		259	/* by lkvm stop --force or the like */
@@ -63,6 +63,7 @@ struct machine_setup {
  * @in:      its standard input, -1 when closed
  * @out:     its standard output and error
  * @folder:  where its disks and sockets are
+ * @borrowed: @folder belongs to another machine, which outlives this one
  * @name:    what lkvm calls it
  * @console: all that it has printed, with a NUL
  * @len:     bytes of that
@@ -74,6 +75,7 @@ struct machine {
 	int in;
 	int out;
 	char folder[64];
+	bool borrowed;
 	char name[64];
 	char *console;
 	size_t len;
@@ -84,6 +86,9 @@ struct machine {
 const char *machine_unavailable(void);
 bool machine_is_qemu(void);
 int machine_start(struct machine *m, const struct machine_setup *s);
+int machine_restore(struct machine *m, const struct machine *from,
+		    const char *const *words);
+int machine_restore_again(struct machine *m, const char *const *words);
 const char *machine_expect(struct machine *m, const char *text, int timeout_ms);
 bool machine_send(struct machine *m, const void *data, size_t len,
 		  int timeout_ms);
@@ -94,6 +99,8 @@ int machine_command(struct machine *m, const char *const *words,
 void machine_show(const struct machine *m);
 void machine_disk_path(const struct machine *m, unsigned int disk,
 		       unsigned int ns, char *path, size_t cap);
+void machine_path(const struct machine *m, const char *file, char *path,
+		  size_t cap);
 const char *machine_lkvm(void);
 
 #endif /* TESTS_KVM_MACHINE_H */

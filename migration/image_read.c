@@ -53,10 +53,14 @@ static int read_block(struct image *image, const Elf64_Phdr *ph, u64 *end,
 	    ph->p_memsz != ph->p_filesz ||
 	    !is_aligned(ph->p_filesz | ph->p_paddr, IMAGE_PAGE) ||
 	    !is_aligned(ph->p_offset, IMAGE_ALIGN) || ph->p_offset < *end ||
-	    !range_fits(ph->p_offset, ph->p_filesz, image->size) ||
+	    !range_fits(ph->p_offset, ph->p_filesz, UINT64_MAX) ||
 	    !range_fits(ph->p_paddr, ph->p_filesz, UINT64_MAX))
 		return error_set(err, -EINVAL,
 				 "%s: program header %u is malformed",
+				 image->ch->name, image->blocks_nr + 1);
+	if (!range_fits(ph->p_offset, ph->p_filesz, image->size))
+		return error_set(err, -EINVAL,
+				 "%s: truncated: program header %u goes beyond its end",
 				 image->ch->name, image->blocks_nr + 1);
 	for (i = 0; i < image->blocks_nr; i++)
 		if (ranges_overlap(image->blocks[i].gpa, image->blocks[i].size,

@@ -107,6 +107,8 @@ static int block_signals(struct run *run, struct error *err)
 	unsigned int i;
 
 	signal(SIGPIPE, SIG_IGN);
+	/* A file that grows too large fails its write and not the machine. */
+	signal(SIGXFSZ, SIG_IGN);
 	sigemptyset(&set);
 	for (i = 0; i < ARRAY_SIZE(taken); i++)
 		sigaddset(&set, taken[i]);

@@ -5,8 +5,8 @@
  * The file is written without a name (O_TMPFILE) where the file system can do
  * that, so that not even a power cut leaves a part of it behind, else under a
  * temporary name in the folder that it is meant for. When all of it is on
- * stable storage it gets its name by a rename, which replaces an older file
- * at once, and the folder is synced.
+ * stable storage it gets its name by a link, or by a rename, which replaces an
+ * older file at once, and the folder is synced.
  *
  * Threads: one at a time.
  */
@@ -153,19 +153,24 @@ int snapshot_file_create(struct snapshot_file *f, const char *path,
 	return ret;
 }
 
-/* A file without a name gets a temporary one, since a link cannot replace. */
+/*
+ * A file without a name gets its own one if nobody has it, in one step; else a
+ * temporary one first, since a link cannot replace.
+ */
 static int give_name(struct snapshot_file *f, struct error *err)
 {
 	char proc[64];
 	int ret;
 
-	if (f->temp[0])
+	snprintf(proc, sizeof(proc), "/proc/self/fd/%d",
+		 channel_file_fd(f->ch));
+	if (!linkat(AT_FDCWD, proc, f->dirfd, f->name, AT_SYMLINK_FOLLOW))
 		return 0;
+	if (errno != EEXIST)
+		return error_set(err, -errno, "%s: link: %m", f->path);
 	ret = random_name(f, err);
 	if (ret)
 		return ret;
-	snprintf(proc, sizeof(proc), "/proc/self/fd/%d",
-		 channel_file_fd(f->ch));
 	if (linkat(AT_FDCWD, proc, f->dirfd, f->temp, AT_SYMLINK_FOLLOW) < 0) {
 		f->temp[0] = '\0';
 		return error_set(err, -errno, "%s: link: %m", f->path);
@@ -185,8 +190,8 @@ int snapshot_file_commit(struct snapshot_file *f, struct error *err)
 {
 	int ret;
 
-	ret = give_name(f, err);
-	if (!ret && renameat(f->dirfd, f->temp, f->dirfd, f->name) < 0)
+	ret = f->temp[0] ? 0 : give_name(f, err);
+	if (!ret && f->temp[0] && renameat(f->dirfd, f->temp, f->dirfd, f->name) < 0)
 		ret = error_set(err, -errno, "%s: rename: %m", f->path);
 	if (!ret) {
 		f->temp[0] = '\0';

@@ -519,6 +519,33 @@ int machine_wait(struct machine *m, int timeout_ms)
 				   end_of_lkvm(status);
 }
 
+/* Runs lkvm with these words; what it prints is in @m->said. */
+static int tool_run(struct machine *m, const struct words *w, int timeout_ms)
+{
+	const int64_t deadline = now_ms() + timeout_ms;
+	const pid_t parent = getpid();
+	int status, fd;
+	ssize_t n;
+	pid_t pid;
+
+	fd = open(m->folder, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+	if (fd < 0)
+		return -1;
+	fflush(NULL);
+	pid = fork();
+	if (!pid)
+		child_run(m, w->word, fd, fd, parent);
+	if (pid > 0 && !process_wait(pid, deadline, &status)) {
+		kill(pid, SIGKILL);
+		waitpid(pid, NULL, 0);
+		pid = -1;
+	}
+	n = pread(fd, m->said, sizeof(m->said) - 1, 0);
+	m->said[n < 0 ? 0 : n] = '\0';
+	close(fd);
+	return pid > 0 && WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
 /**
  * machine_command() - run another command of lkvm for this machine
  * @m:          machine; "-n NAME" is put behind the words
@@ -532,11 +559,47 @@ int machine_wait(struct machine *m, int timeout_ms)
 int machine_command(struct machine *m, const char *const *words,
 		    int timeout_ms)
 {
-	const int64_t deadline = now_ms() + timeout_ms;
+	struct words w = { .n = 0 };
+
+	words_add(&w, "%s", machine_lkvm());
+	while (*words)
+		words_add(&w, "%s", *words++);
+	words_add(&w, "-n");
+	words_add(&w, "%s", m->name);
+	return tool_run(m, &w, timeout_ms);
+}
+
+/**
+ * machine_verify() - is a snapshot whole?
+ * @m:          machine, for @m->said
+ * @path:       the file
+ * @timeout_ms: how long that may take
+ *
+ * Return: the exit code of "lkvm snapshot verify".
+ */
+int machine_verify(struct machine *m, const char *path, int timeout_ms)
+{
+	struct words w = { .n = 0 };
+
+	words_add(&w, "%s", machine_lkvm());
+	words_add(&w, "snapshot");
+	words_add(&w, "verify");
+	words_add(&w, "%s", path);
+	return tool_run(m, &w, timeout_ms);
+}
+
+/**
+ * machine_begin() - start another command of lkvm, and do not wait
+ * @m:     machine; "-n NAME" is put behind the words
+ * @words: the command and its options, ended by NULL
+ *
+ * Return: its process, which the caller waits for; or a negative errno.
+ */
+pid_t machine_begin(struct machine *m, const char *const *words)
+{
+	const int null = open("/dev/null", O_RDWR | O_CLOEXEC);
 	const pid_t parent = getpid();
 	struct words w = { .n = 0 };
-	int status, fd;
-	ssize_t n;
 	pid_t pid;
 
 	words_add(&w, "%s", machine_lkvm());
@@ -544,22 +607,12 @@ int machine_command(struct machine *m, const char *const *words,
 		words_add(&w, "%s", *words++);
 	words_add(&w, "-n");
 	words_add(&w, "%s", m->name);
-	fd = open(m->folder, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
-	if (fd < 0)
-		return -1;
 	fflush(NULL);
 	pid = fork();
 	if (!pid)
-		child_run(m, w.word, fd, fd, parent);
-	if (pid > 0 && !process_wait(pid, deadline, &status)) {
-		kill(pid, SIGKILL);
-		waitpid(pid, NULL, 0);
-		pid = -1;
-	}
-	n = pread(fd, m->said, sizeof(m->said) - 1, 0);
-	m->said[n < 0 ? 0 : n] = '\0';
-	close(fd);
-	return pid > 0 && WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+		child_run(m, w.word, null, null, parent);
+	close(null);
+	return pid < 0 ? -errno : pid;
 }
 
 /**

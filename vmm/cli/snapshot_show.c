@@ -7,6 +7,7 @@
  * Its checksums over headers and notes were right when it could be opened;
  * those of memory are for "lkvm snapshot verify".
  */
+#include <elf.h>
 #include <json-c/json.h>
 #include <libfdt.h>
 #include <stdio.h>
@@ -257,22 +258,30 @@ static void show_disks(const void *tree)
 	}
 }
 
+static const char *note_name(const struct image_note *note)
+{
+	u32 i;
+
+	if (!strcmp(note->owner, "CORE") && note->type == NT_PRSTATUS)
+		return "registers of a vCPU";
+	if (!strcmp(note->owner, "VMCOREINFO"))
+		return "of the guest's kernel, for debuggers";
+	for (i = 0; i < ARRAY_SIZE(trees); i++)
+		if (!strcmp(note->owner, IMAGE_OWNER) &&
+		    note->type == trees[i].type)
+			return trees[i].name;
+	return "";
+}
+
 static void show_notes(const struct image *image)
 {
-	u32 i, k;
+	u32 i;
 
 	printf("\nnotes\n");
-	for (i = 0; i < image->notes_nr; i++) {
-		const struct image_note *n = &image->notes[i];
-		const char *name = "";
-
-		for (k = 0; k < ARRAY_SIZE(trees); k++)
-			if (!strcmp(n->owner, IMAGE_OWNER) &&
-			    n->type == trees[k].type)
-				name = trees[k].name;
-		printf("  %-12s type %-4u %8llu bytes  %s\n", n->owner,
-		       n->type, n->len, name);
-	}
+	for (i = 0; i < image->notes_nr; i++)
+		printf("  %-12s type 0x%08x %8llu bytes  %s\n",
+		       image->notes[i].owner, image->notes[i].type,
+		       image->notes[i].len, note_name(&image->notes[i]));
 }
 
 static void show_age(const struct image *image)

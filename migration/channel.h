@@ -58,6 +58,13 @@ struct channel_piece {
  *        -EOPNOTSUPP
  * @set_size: make it end there, so that writing before that does not have to
  *            move the end; NULL: it need not
+ * @data: the next range that is not a hole, at or after a position; both are
+ *        the size when there is none. -EOPNOTSUPP: nobody knows. NULL: likewise
+ * @copy: move some bytes from another channel to the same position, as
+ *        @pwritev; -EOPNOTSUPP or another error when the two cannot do it
+ *        between themselves. NULL: they cannot
+ * @clone: share the contents of another channel, which is of the same kind.
+ *         NULL: as -EOPNOTSUPP
  * @sync: have everything written on stable storage; NULL: nothing to do
  * @size: the end of what can be read, or a negative errno; NULL: unknown
  * @close: free the channel
@@ -74,6 +81,10 @@ struct channel_ops {
 	int (*poll_fd)(struct channel *ch, bool write);
 	int (*zero)(struct channel *ch, u64 pos, u64 len);
 	int (*set_size)(struct channel *ch, u64 size);
+	int (*data)(struct channel *ch, u64 pos, u64 *start, u64 *end);
+	ssize_t (*copy)(struct channel *to, struct channel *from, u64 pos,
+			u64 len);
+	int (*clone)(struct channel *to, struct channel *from);
 	int (*sync)(struct channel *ch);
 	s64 (*size)(struct channel *ch);
 	void (*close)(struct channel *ch);
@@ -134,6 +145,10 @@ int channel_pwrite_pieces_all(struct channel *ch, struct channel_piece *pieces,
 			      u32 nr, struct error *err) __must_check;
 int channel_set_size(struct channel *ch, u64 size, struct error *err)
 	__must_check;
+int channel_copy_all(struct channel *to, struct channel *from, u64 size,
+		     _Atomic u64 *done, struct error *err) __must_check;
+int channel_clone(struct channel *to, struct channel *from, struct error *err)
+	__must_check;
 int channel_zero_all(struct channel *ch, u64 pos, u64 len, struct error *err)
 	__must_check;
 
@@ -145,6 +160,7 @@ int channel_zero_all(struct channel *ch, u64 pos, u64 len, struct error *err)
  * @write: for writing, else for reading
  * @create: it must not exist yet (O_EXCL); mode 0600
  * @unnamed: a new file without a name in the folder @path (O_TMPFILE)
+ * @device: it may also be a block device
  * @direct: O_DIRECT where file system and alignment allow it, else the page
  *          cache
  */
@@ -154,6 +170,7 @@ struct channel_file_config {
 	bool write;
 	bool create;
 	bool unnamed;
+	bool device;
 	bool direct;
 };
 

@@ -13,9 +13,11 @@
  * Threads: any number at once.
  */
 #include <fcntl.h>
+#include <linux/fs.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -123,13 +125,53 @@ static int file_sync(struct channel *ch)
 	return fsync(to_file(ch)->fd) < 0 ? -errno : 0;
 }
 
+/* A block device says its size only by its end. */
 static s64 file_size(struct channel *ch)
 {
-	struct stat st;
+	off_t end = lseek(to_file(ch)->fd, 0, SEEK_END);
 
-	if (fstat(to_file(ch)->fd, &st) < 0)
-		return -errno;
-	return st.st_size;
+	return end < 0 ? -errno : end;
+}
+
+static int file_data(struct channel *ch, u64 pos, u64 *start, u64 *end)
+{
+	int fd = to_file(ch)->fd;
+	off_t at = lseek(fd, (off_t)pos, SEEK_DATA);
+
+	if (at < 0 && errno == ENXIO) {
+		*start = *end;
+		return 0;
+	}
+	if (at < 0)
+		return errno == EINVAL ? -EOPNOTSUPP : -errno;
+	*start = (u64)at;
+	at = lseek(fd, at, SEEK_HOLE);
+	if (at >= 0)
+		*end = (u64)at;
+	return 0;
+}
+
+static const struct channel_ops file_ops;
+
+static ssize_t file_copy(struct channel *to, struct channel *from, u64 pos,
+			 u64 len)
+{
+	off_t in = (off_t)pos, out = (off_t)pos;
+	ssize_t n;
+
+	if (from->ops != &file_ops)
+		return -EOPNOTSUPP;
+	n = copy_file_range(to_file(from)->fd, &in, to_file(to)->fd, &out, len,
+			    0);
+	return n < 0 ? -errno : n;
+}
+
+static int file_clone(struct channel *to, struct channel *from)
+{
+	if (from->ops != &file_ops)
+		return -EOPNOTSUPP;
+	return ioctl(to_file(to)->fd, FICLONE, to_file(from)->fd) < 0 ?
+	       -errno : 0;
 }
 
 static void file_close(struct channel *ch)
@@ -149,6 +191,9 @@ static const struct channel_ops file_ops = {
 	.batch = file_batch,
 	.set_size = file_set_size,
 	.zero = file_zero,
+	.data = file_data,
+	.copy = file_copy,
+	.clone = file_clone,
 	.sync = file_sync,
 	.size = file_size,
 	.close = file_close,
@@ -185,11 +230,15 @@ static int open_plain(const struct channel_file_config *config,
 		    0600);
 	if (fd < 0)
 		return error_set(err, -errno, "%s: %m", config->path);
-	if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode) &&
+	if (fstat(fd, &st) == 0 &&
+	    (S_ISREG(st.st_mode) ||
+	     (config->device && S_ISBLK(st.st_mode))) &&
 	    fcntl(fd, F_SETFL, 0) == 0)
 		return fd;
 	close(fd);
-	return error_set(err, -EINVAL, "%s: not a regular file", config->path);
+	return error_set(err, -EINVAL, "%s: not a regular file%s",
+			 config->path,
+			 config->device ? " or block device" : "");
 }
 
 /**

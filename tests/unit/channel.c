@@ -245,7 +245,7 @@ static void sweep_batch(struct __test_metadata *_metadata,
 							 at, at + 1));
 			f.ch.control = &self->control;
 			channel_control_deadline(&self->control,
-						 fault == FAULT_HANG ? 5 : 0);
+						 fault == FAULT_HANG ? 50 : 0);
 			ret = move_batch(&f.ch, write ? self->data :
 					 self->copy, write, &self->err);
 			if (!f.hit || fault_is_survived(fault)) {
@@ -306,7 +306,7 @@ TEST_F(batch, scattered_write_sweep)
 							 at, at + 1));
 			f.ch.control = &self->control;
 			channel_control_deadline(&self->control,
-						 fault == FAULT_HANG ? 5 : 0);
+						 fault == FAULT_HANG ? 50 : 0);
 			ret = channel_pwrite_pieces_all(&f.ch, pieces, 6,
 							&self->err);
 			if (f.hit && !fault_is_survived(fault)) {

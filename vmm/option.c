@@ -506,6 +506,8 @@ int option_set(const struct option_table *table, void *config,
 	if (opt->type == OPTION_BOOL)
 		return set_bool(table, opt, config, value, err);
 	if (!value)
+		value = opt->bare;
+	if (!value)
 		return option_error(table, opt, NULL, err,
 				    "needs a value, give %s%s=%s",
 				    table->dashes ? "--" : "", opt->name,
@@ -691,4 +693,76 @@ int option_check(const struct option_table *table, const void *config,
 				    opt->arg ? opt->arg : "VALUE");
 	}
 	return 0;
+}
+
+/* The place of each text among the values: the next after @at, NULL for none. */
+static char **next_text(const struct option_table *table, void *config,
+			const char *text, u32 *opt, u32 *item)
+{
+	for (; *opt < table->nr; (*opt)++, *item = 0) {
+		const struct option_desc *o = &table->opts[*opt];
+		void *field = (u8 *)config + o->offset;
+		struct option_list *list = field;
+		char **value = field;
+
+		if (o->scope != OPTION_HOST)
+			continue;
+		if (o->type == OPTION_STRING && !*item) {
+			(*item)++;
+			if (*value && !strcmp(*value, text))
+				return value;
+		}
+		while (o->type == OPTION_LIST && *item < list->nr)
+			if (!strcmp(list->v[(*item)++], text))
+				return &list->v[*item - 1];
+	}
+	return NULL;
+}
+
+/**
+ * option_has_text() - is there an option of this value?
+ * @table: the options
+ * @config: the configuration
+ * @text: of a string or an item of a list that belongs to the host
+ *
+ * Return: true when there is.
+ */
+bool option_has_text(const struct option_table *table, const void *config,
+		     const char *text)
+{
+	u32 opt = 0, item = 0;
+
+	return next_text(table, (void *)config, text, &opt, &item);
+}
+
+/**
+ * option_swap_text() - replace a value wherever it stands
+ * @table: the options
+ * @config: the configuration
+ * @from: of a string or an item of a list that belongs to the host
+ * @to: what it becomes; copied
+ * @err: filled on failure
+ *
+ * For paths that have to be said in another way.
+ *
+ * Return: how often it stood there, or -ENOMEM.
+ */
+int option_swap_text(const struct option_table *table, void *config,
+		     const char *from, const char *to, struct error *err)
+{
+	u32 opt = 0, item = 0;
+	char **value;
+	int n = 0;
+
+	while ((value = next_text(table, config, from, &opt, &item))) {
+		char *copy = strdup(to);
+
+		if (!copy)
+			return error_set(err, -ENOMEM, "%s: no memory",
+					 table->name);
+		free(*value);
+		*value = copy;
+		n++;
+	}
+	return n;
 }

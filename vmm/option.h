@@ -65,6 +65,7 @@ struct option_list {
  * @def_str: value when absent (strings), NULL for none
  * @unit: OPTION_SIZE: what a bare number counts, 0 for bytes
  * @words: OPTION_ENUM: the words, NULL-terminated
+ * @bare: the value of the name alone, for who needs none; NULL: it does
  * @path: strings and lists: names of files; written to a description as
  *        absolute ones, so that it holds in every working directory
  * @no_path: with @path: what begins so is no name of a file; NULL for none
@@ -83,6 +84,7 @@ struct option_desc {
 	const char *def_str;
 	u64 unit;
 	const char *const *words;
+	const char *bare;
 	bool path;
 	const char *no_path;
 	bool required;
@@ -122,6 +124,11 @@ int option_parse(const struct option_table *table, void *config,
 		 const char *text, struct error *err) __must_check;
 int option_replace(const struct option_table *table, void *config,
 		   const char *text, struct error *err) __must_check;
+bool option_has_text(const struct option_table *table, const void *config,
+		     const char *text);
+int option_swap_text(const struct option_table *table, void *config,
+		     const char *from, const char *to, struct error *err)
+	__must_check;
 int option_check(const struct option_table *table, const void *config,
 		 struct error *err) __must_check;
 void option_save_node(const struct option_table *table, const void *config,

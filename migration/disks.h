@@ -1,4 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
+/**
+ * DOC: the disks of a machine in its image
+ *
+ *	disk_state.c	which one it is, and was it written since?
+ *	disk_list.c	all of a machine, and their note in the image
+ *	disk_save.c	at the snapshot's moment: note or copy them
+ *	disk_restore.c	find them again, make private copies, compare
+ */
 #ifndef LKVM_DISKS_H
 #define LKVM_DISKS_H
 

@@ -8,11 +8,14 @@
  *	restore_open()		the file is an image of this architecture, and
  *				its description is one that we can build
  *	(the caller)		replaces paths and names in the description
+ *	restore_find_disks()	finds the disks that were not replaced, or makes
+ *				private copies of them
  *	restore_config()	for vm_create(): RAM is the file, mapped
  *				privately at each block's position
  *	restore_memory()	what cannot be mapped is read; with "eager"
  *				the rest, too
  *	description_build(), vm_start()
+ *	restore_check_disks()	they have not been written since
  *	restore_state()		CPUs, clocks, devices
  *	vm_resume()
  *
@@ -86,6 +89,19 @@ static int read_description(struct restore *r, struct error *err)
 	return ret ? error_prefix(err, "%s", r->ch->name) : 0;
 }
 
+/* An image of a machine that never had disks may lack it. */
+static int read_disks(struct restore *r, struct error *err)
+{
+	const struct image_note *note;
+	int ret;
+
+	note = image_find_note(r->image, IMAGE_OWNER, IMAGE_NOTE_DISKS);
+	if (!note)
+		return 0;
+	ret = disk_list_decode(&r->disks, note->data, note->len, err);
+	return ret ? error_prefix(err, "%s", r->ch->name) : 0;
+}
+
 static const struct image_block *find_block(const struct image *image,
 					    const char *name)
 {
@@ -152,6 +168,8 @@ int restore_open(const char *path, struct restore **out, struct error *err)
 		ret = read_description(r, err);
 	if (!ret)
 		ret = find_ram(r, err);
+	if (!ret)
+		ret = read_disks(r, err);
 	if (ret)
 		restore_close(r);
 	else
@@ -167,12 +185,49 @@ void restore_close(struct restore *r)
 {
 	if (!r)
 		return;
+	disk_list_free(&r->disks);
 	description_free(r->description);
 	image_free(r->image);
 	if (r->ch)
 		channel_close(r->ch);
 	channel_control_destroy(&r->control);
 	free(r);
+}
+
+/**
+ * restore_find_disks() - find the disks of the machine that is to be built
+ * @r: the image; what the user wanted to replace in its description he has
+ * @mode: whether the machine works on the disks themselves
+ * @err: filled on failure
+ *
+ * Context: takes long when disks have to be copied byte for byte.
+ * Return: as disk_list_resolve().
+ */
+int restore_find_disks(struct restore *r, enum disk_mode mode,
+		       struct error *err)
+{
+	const struct disk_restore_request req = {
+		.image_path = r->ch->name,
+		.mode = mode,
+		.force = r->force_disks,
+		.control = &r->control,
+	};
+
+	return disk_list_resolve(&r->disks, r->description, &req, err);
+}
+
+/**
+ * restore_check_disks() - do the disks fit the memory of the image?
+ * @r: the image
+ * @vm: the machine, with its disks open; it has not run yet
+ * @err: which one does not, and what to do
+ *
+ * Context: main loop.
+ * Return: as disk_list_check().
+ */
+int restore_check_disks(struct restore *r, struct vm *vm, struct error *err)
+{
+	return disk_list_check(&r->disks, vm, r->force_disks, err);
 }
 
 /**

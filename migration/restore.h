@@ -2,6 +2,7 @@
 #ifndef LKVM_RESTORE_H
 #define LKVM_RESTORE_H
 
+#include "migration/disks.h"
 #include "migration/image.h"
 #include "vmm/base/error.h"
 #include "vmm/vm.h"
@@ -16,6 +17,8 @@ struct description;
  * @description: what it says about the machine; the caller may replace what
  *               belongs to the host before the machine is built
  * @ram: where each block of RAM is in the file
+ * @disks: what it says about disks
+ * @force_disks: use also disks that were written since
  * @clock: where the guest's clocks go on
  * @interrupted: asked now and then while much is read: shall it end? NULL: no
  * @interrupted_arg: for @interrupted
@@ -26,6 +29,8 @@ struct restore {
 	struct channel_control control;
 	struct description *description;
 	struct vm_ram_file ram[VM_RAM_BLOCKS];
+	struct disk_list disks;
+	bool force_disks;
 	enum vm_clock clock;
 	bool (*interrupted)(void *arg);
 	void *interrupted_arg;
@@ -35,6 +40,10 @@ int restore_open(const char *path, struct restore **out, struct error *err)
 	__must_check;
 void restore_close(struct restore *r);
 void restore_config(const struct restore *r, struct vm_config *config);
+int restore_find_disks(struct restore *r, enum disk_mode mode,
+		       struct error *err) __must_check;
+int restore_check_disks(struct restore *r, struct vm *vm, struct error *err)
+	__must_check;
 int restore_memory(struct restore *r, struct vm *vm, bool eager,
 		   struct error *err) __must_check;
 int restore_state(struct restore *r, struct vm *vm, struct error *err)

@@ -96,6 +96,8 @@ static int last_part(struct snapshot *s, struct error *err)
 		ret = core_notes_add(&s->core, s->vm, s->image, err);
 	if (!ret)
 		ret = add_state(s, err);
+	if (!ret)
+		ret = disk_save_moment(&s->disks, s->image, err);
 	s->stats.rounds++;
 	return ret;
 }
@@ -160,6 +162,8 @@ static int save(struct snapshot *s, struct error *err)
 		ret = live_rounds(s, err);
 	else
 		ret = memory_save_round(&s->ms, err);
+	if (!ret)
+		ret = disk_save_flush(&s->disks, err);
 	if (ret)
 		return ret;
 	core_notes_scan(&s->core, s->vm);
@@ -170,6 +174,8 @@ static int save(struct snapshot *s, struct error *err)
 		return s->last_ret;
 	atomic_store(&s->step, SNAPSHOT_STEP_COMMIT);
 	ret = image_commit(s->image, err);
+	if (!ret)
+		ret = disk_save_commit(&s->disks, err);
 	return ret ? ret : snapshot_file_commit(&s->file, err);
 }
 
@@ -178,8 +184,12 @@ static void *snapshot_thread(void *arg)
 	struct snapshot *s = arg;
 
 	pthread_setname_np(pthread_self(), "snapshot");
-	if (save(s, &s->err))
+	if (save(s, &s->err)) {
 		snapshot_file_abort(&s->file);
+		disk_save_abort(&s->disks);
+	} else {
+		disk_save_finish(&s->disks);
+	}
 	s->stats.bytes = atomic_load(&s->ms.progress.done);
 	s->stats.total_ns = now_ns() - s->start_ns;
 	iothread_post(&s->vm->loop, &s->done_call);
@@ -207,9 +217,23 @@ static void snapshot_free(struct snapshot *s)
 	memory_save_destroy(&s->ms);
 	image_free(s->image);
 	snapshot_file_abort(&s->file);
+	disk_save_abort(&s->disks);
 	channel_control_destroy(&s->control);
 	sem_destroy(&s->last_done);
 	free(s);
+}
+
+static int begin_disks(struct snapshot *s, const struct snapshot_request *req,
+		       struct error *err)
+{
+	const struct disk_save_request disks = {
+		.path = req->path,
+		.id = s->image->id,
+		.copying = req->disks,
+		.control = &s->control,
+	};
+
+	return disk_save_begin(&s->disks, s->vm, &disks, err);
 }
 
 static int prepare(struct snapshot *s, const struct snapshot_request *req,
@@ -230,6 +254,8 @@ static int prepare(struct snapshot *s, const struct snapshot_request *req,
 		ret = image_add_note(s->image, IMAGE_OWNER, IMAGE_NOTE_MACHINE,
 				     s->vm->description,
 				     s->vm->description_len, err);
+	if (!ret)
+		ret = begin_disks(s, req, err);
 	if (ret)
 		return ret;
 	if (s->mode == SNAPSHOT_PAUSED)
@@ -267,6 +293,7 @@ int snapshot_start(struct vm *vm, const struct snapshot_request *req,
 	s->arg = req->arg;
 	s->start_ns = now_ns();
 	s->file.dirfd = -1;
+	s->disks.folder = -1;
 	sem_init(&s->last_done, 0, 0);
 	loop_call_init(&s->last_call, last_call_run);
 	loop_call_init(&s->done_call, done_call_run);
@@ -312,12 +339,13 @@ void snapshot_progress(const struct snapshot *s, struct snapshot_progress *p)
 	*p = (struct snapshot_progress) {
 		.step = (enum snapshot_step)atomic_load(&s->step),
 		.round = atomic_load(&s->stats.rounds) + 1,
-		.total = atomic_load(&s->ms.progress.total),
+		.total = atomic_load(&s->ms.progress.total) + s->disks.total,
 		.pause_ns = s->stopped ? now - s->pause_start_ns :
 					 s->stats.pause_ns,
 		.elapsed_ns = now - s->start_ns,
 	};
-	p->done = min_of(atomic_load(&s->ms.progress.done), p->total);
+	p->done = min_of(atomic_load(&s->ms.progress.done) +
+			 atomic_load(&s->disks.done), p->total);
 }
 
 /**

@@ -6,6 +6,7 @@
 #include <semaphore.h>
 
 #include "migration/core_notes.h"
+#include "migration/disks.h"
 #include "migration/image.h"
 #include "migration/memory_save.h"
 #include "migration/snapshot_file.h"
@@ -44,7 +45,7 @@ enum snapshot_step {
  * struct snapshot_progress - how far a snapshot is, at one moment
  * @step: see enum snapshot_step
  * @round: of the rounds over memory, from 1 on
- * @done: bytes of memory put, over all rounds
+ * @done: bytes of memory put, over all rounds, and of disks copied
  * @total: what @done will be when this round has ended
  * @pause_ns: how long the guest has been stopped so far
  * @elapsed_ns: since the start
@@ -77,6 +78,7 @@ struct snapshot_stats {
  * @path: the file
  * @mode: see enum snapshot_mode
  * @force: replace also a file that is no snapshot
+ * @disks: whether disks are copied beside the file, and how
  * @threads: how many write, 0 for a good number
  * @on_done: called on the main loop when all has ended
  * @arg: for @on_done
@@ -85,6 +87,7 @@ struct snapshot_request {
 	const char *path;
 	enum snapshot_mode mode;
 	bool force;
+	enum disk_copying disks;
 	u32 threads;
 	void (*on_done)(void *arg, const struct error *err);
 	void *arg;
@@ -99,6 +102,7 @@ struct snapshot_request {
  * @control: cancels the work
  * @file: where it goes
  * @image: what is written
+ * @disks: the disks
  * @ms: the memory
  * @log: what the guest writes meanwhile
  * @core: what is there for debuggers
@@ -124,6 +128,7 @@ struct snapshot {
 	struct channel_control control;
 	struct snapshot_file file;
 	struct image *image;
+	struct disk_save disks;
 	struct memory_save ms;
 	struct dirty_log log;
 	struct core_notes core;

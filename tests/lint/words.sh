@@ -55,7 +55,7 @@ raw_io()
 	calls='p?(read|write)v?2?|send|recv|sendto|recvfrom|sendm?msg|recvm?msg'
 	calls="$calls|splice|tee|vmsplice|sendfile|copy_file_range|fallocate"
 	calls="$calls|posix_fallocate|f?truncate|aio_(read|write)"
-	calls="$calls|f(read|write|getc|gets|scanf)|getline|getdelim"
+	calls="$calls|f(read|write)"
 	calls="$calls|io_uring_(prep_[a-z0-9_]+|get_sqe|submit[a-z_]*)"
 	# shellcheck disable=SC2046
 	in_code "(^|[^_[:alnum:]>.])($calls)[ ]*\\(|[^_[:alnum:]](FICLONE|FICLONERANGE)[^_[:alnum:]]" \

@@ -95,8 +95,8 @@ TEST_F(disk, another_size_is_never_right)
 	ASSERT_EQ(0, ftruncate(self->fd, SIZE + 4096));
 	EXPECT_EQ(-EINVAL, compare(self, false));
 	EXPECT_EQ(-EINVAL, compare(self, true));
-	EXPECT_STREQ("disk has 8392704 bytes, and had 8388608 when the snapshot was taken: another disk is needed",
-		     self->err.text);
+	EXPECT_NE(NULL, strstr(self->err.text,
+			       "disk has 8392704 bytes, and had 8388608 when"));
 }
 
 static void rename_to(FIXTURE_DATA(disk) *self, const char *name)

@@ -197,7 +197,7 @@ static int set_option(struct words *w, const char *name, const char *value)
 		return set_device(w, class, value);
 	if (!opt)
 		return no_such_option(w, name, 0);
-	if (!value && opt->type != OPTION_BOOL)
+	if (!value && opt->type != OPTION_BOOL && !opt->bare)
 		value = next_word(w);
 	return option_set(table, w->args->config, name, value, w->err);
 }
@@ -352,7 +352,7 @@ bool cli_wants_help(const struct cli_command *cmd, int argc, char **argv)
 			name_of_letter(cmd, argv[i][1]) : NULL;
 		opt = name && cmd->options ?
 			option_find(cmd->options, name) : NULL;
-		if ((opt && opt->type != OPTION_BOOL) ||
+		if ((opt && opt->type != OPTION_BOOL && !opt->bare) ||
 		    (name && device_option(cmd, name)))
 			i++;
 	}

@@ -26,12 +26,14 @@
  * @path: the file
  * @mode: an enum snapshot_mode
  * @force: replace a file that is no snapshot
+ * @disks: an enum disk_copying
  * @threads: how many write, 0 for a good number
  */
 struct snapshot_arguments {
 	char *path;
 	u32 mode;
 	bool force;
+	u32 disks;
 	u32 threads;
 };
 
@@ -40,6 +42,14 @@ static const char *const mode_words[] = {
 	[SNAPSHOT_PAUSED]	= "pause",
 	[SNAPSHOT_STOP]		= "stop",
 	[SNAPSHOT_STOP + 1]	= NULL,
+};
+
+static const char *const disk_words[] = {
+	[DISK_COPY_NONE]	= "none",
+	[DISK_COPY_AUTO]	= "auto",
+	[DISK_COPY_REFLINK]	= "reflink",
+	[DISK_COPY_FULL]	= "copy",
+	[DISK_COPY_FULL + 1]	= NULL,
 };
 
 static const char *const step_words[SNAPSHOT_STEPS] = {
@@ -59,6 +69,9 @@ static const struct option_desc snapshot_opts[] = {
 		.words = mode_words,
 	}, {
 		.name = "force", .type = OPTION_BOOL, FIELD(force),
+	}, {
+		.name = "disks", .type = OPTION_ENUM, FIELD(disks),
+		.words = disk_words,
 	}, {
 		.name = "threads", .type = OPTION_U32, FIELD(threads),
 		.max = MEMORY_SAVE_THREADS_MAX,
@@ -165,6 +178,7 @@ static int start_snapshot(struct snapshot_job *sj,
 		.path = args->path,
 		.mode = (enum snapshot_mode)args->mode,
 		.force = args->force,
+		.disks = (enum disk_copying)args->disks,
 		.threads = args->threads,
 		.on_done = snapshot_done,
 		.arg = sj,

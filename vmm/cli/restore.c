@@ -29,6 +29,8 @@
  * @paused: do not run it yet
  * @verify: check all checksums before
  * @eager: read all memory before
+ * @force: use also disks that were written since
+ * @disk_mode: enum disk_mode
  * @clock: enum vm_clock
  * @tty: serial port on a pseudo terminal, TTY_NONE for none
  * @hugetlbfs: NULL for what is in the image
@@ -41,12 +43,21 @@ struct restore_options {
 	bool paused;
 	bool verify;
 	bool eager;
+	bool force;
+	u32 disk_mode;
 	u32 clock;
 	u32 tty;
 	char *hugetlbfs;
 	char *dev;
 	u32 loglevel;
 	bool json;
+};
+
+static const char *const disk_mode_words[] = {
+	[DISK_MODE_AUTO]	= "auto",
+	[DISK_MODE_SHARED]	= "shared",
+	[DISK_MODE_COW]		= "cow",
+	[DISK_MODE_COW + 1]	= NULL,
 };
 
 static const char *const clock_words[] = { "host", "saved", NULL };
@@ -71,6 +82,14 @@ static const struct option_desc restore_opts[] = {
 	}, {
 		.name = "eager", FLAG, FIELD(eager),
 		.help = "read all memory before it runs, not when it is needed",
+	}, {
+		.name = "force", FLAG, FIELD(force),
+		.help = "use the disks even if they were written since",
+	}, {
+		.name = "disk-mode", FIELD(disk_mode),
+		.help = "work on the disks, or on private copies that end with the machine",
+		.type = OPTION_ENUM, .scope = OPTION_HOST,
+		.words = disk_mode_words,
 	}, {
 		.name = "clock", FIELD(clock),
 		.help = "whether the guest's clocks go on at the host's time (host)",
@@ -232,7 +251,10 @@ static int restore(const struct cli *cli, const struct cli_args *args)
 		return cli_fail(EXIT_ERROR, &err);
 	job.d = job.image->description;
 	job.image->clock = (enum vm_clock)opts->clock;
+	job.image->force_disks = opts->force;
 	if (replace(job.image, opts, args, &err) ||
+	    restore_find_disks(job.image, (enum disk_mode)opts->disk_mode,
+			       &err) ||
 	    (opts->verify && verify(job.image, &err)))
 		code = cli_fail(EXIT_ERROR, &err);
 	else

@@ -325,8 +325,13 @@ static int load_kernel(struct run *run, struct error *err)
 /* What the guest begins with, or goes on from. */
 static int load(struct run *run, struct error *err)
 {
-	return run->job->image ? restore_state(run->job->image, run->vm, err) :
-				 load_kernel(run, err);
+	struct restore *image = run->job->image;
+	int ret;
+
+	if (!image)
+		return load_kernel(run, err);
+	ret = restore_check_disks(image, run->vm, err);
+	return ret ? ret : restore_state(image, run->vm, err);
 }
 
 /* Has the user given up, before there is a main loop to notice it? */

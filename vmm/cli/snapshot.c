@@ -26,6 +26,10 @@
 #define FLAG		.type = OPTION_BOOL, .scope = OPTION_HOST
 #define FIELD(_field)	.offset = offsetof(struct snapshot_options, _field)
 
+static const char *const disk_words[] = {
+	"none", "auto", "reflink", "copy", NULL,
+};
+
 static const struct option_desc snapshot_opts[] = {
 	TARGET_NAME,
 	{
@@ -37,6 +41,11 @@ static const struct option_desc snapshot_opts[] = {
 	}, {
 		.name = "force", FLAG, FIELD(force),
 		.help = "replace the file even if it is no snapshot",
+	}, {
+		.name = "with-disks", .arg = "HOW", FIELD(disks),
+		.type = OPTION_ENUM, .scope = OPTION_HOST,
+		.words = disk_words, .bare = "auto",
+		.help = "copy the disks beside the file",
 	}, {
 		.name = "json", FLAG, FIELD(json),
 		.help = "print JSON objects, events and the result",
@@ -221,6 +230,8 @@ static int take_from(const struct target_call *call, struct error *err)
 	json_object_object_add(arguments, "mode", json_object_new_string(
 			       t->opts->stop ? "stop" :
 			       t->opts->pause ? "pause" : "live"));
+	json_object_object_add(arguments, "disks",
+			       json_object_new_string(disk_words[t->opts->disks]));
 	json_object_object_add(arguments, "force",
 			       json_object_new_boolean(t->opts->force));
 	progress_begin(&t->progress, t->opts->json);
@@ -309,7 +320,7 @@ static int snapshot(const struct cli *cli, const struct cli_args *args)
 	if (opts->dts && (!shows || opts->json))
 		return usage("--dts: goes with show, and without --json");
 	if (verb && (opts->target.name || opts->stop || opts->pause ||
-		     opts->force))
+		     opts->force || opts->disks))
 		return usage("show and verify look at a file; only --json and --dts go with them");
 	if (shows)
 		return snapshot_show(opts, path);

@@ -13,6 +13,7 @@ struct json_object;
  * @stop: end it with the snapshot
  * @pause: pause it meanwhile
  * @force: replace a file that is no snapshot
+ * @disks: enum disk_copying: copy the disks beside it
  * @json: for a program
  * @dts: show: the trees as source text
  */
@@ -21,6 +22,7 @@ struct snapshot_options {
 	bool stop;
 	bool pause;
 	bool force;
+	u32 disks;
 	bool json;
 	bool dts;
 };

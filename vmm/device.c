@@ -157,3 +157,55 @@ struct device *device_find_class(struct vm *vm, const char *class_name,
 			return dev;
 	return NULL;
 }
+
+/**
+ * device_disks_take() - take the locks of all disks of a machine
+ * @vm: the machine
+ * @err: which disk, and who has it where that can be known
+ *
+ * Having them already is fine. On failure those that were taken stay taken;
+ * device_disks_give() gives all back.
+ *
+ * Context: main loop, the machine is paused.
+ * Return: 0, -EBUSY, or another negative errno.
+ */
+int device_disks_take(struct vm *vm, struct error *err)
+{
+	struct device *dev;
+	int ret;
+
+	list_for_each_entry(dev, &vm->devices, link) {
+		if (!dev->class->ops->disks_take)
+			continue;
+		ret = dev->class->ops->disks_take(dev, err);
+		if (ret)
+			return error_prefix(err, "%s", dev->name);
+	}
+	return 0;
+}
+
+/**
+ * device_disks_give() - give the locks of all disks of a machine back
+ * @vm: the machine
+ * @err: which disk cannot be synced
+ *
+ * What was written is on stable storage then. On failure some may have been
+ * given back: device_disks_take() takes all again.
+ *
+ * Context: main loop, the machine is paused; may block for long.
+ * Return: 0 or a negative errno.
+ */
+int device_disks_give(struct vm *vm, struct error *err)
+{
+	struct device *dev;
+	int ret;
+
+	list_for_each_entry(dev, &vm->devices, link) {
+		if (!dev->class->ops->disks_give)
+			continue;
+		ret = dev->class->ops->disks_give(dev, err);
+		if (ret)
+			return error_prefix(err, "%s", dev->name);
+	}
+	return 0;
+}

@@ -97,6 +97,11 @@ enum device_kind {
  * @stat: give the counters to @sink, in any phase. NULL: it has none.
  * @disks: give the disks to @sink, in the order of their numbers, and what it
  *         returned when that was negative. NULL: it has none.
+ * @disks_take: take the locks of all disks or of none, and forget what was
+ *              read from them before. Having them already is fine. NULL: it
+ *              has no disks.
+ * @disks_give: paused and quiesced: have all that was written on stable
+ *              storage, then give the locks back; on failure they are kept.
  *
  * All are called on the main loop's thread; @reset, @save, @check, @load and
  * @stat with the device's lock held.
@@ -114,6 +119,8 @@ struct device_ops {
 	void (*stat)(const struct device *dev, struct stat_sink *sink);
 	int (*disks)(const struct device *dev, struct disk_sink *sink,
 		     struct error *err);
+	int (*disks_take)(struct device *dev, struct error *err);
+	int (*disks_give)(struct device *dev, struct error *err);
 };
 
 /**
@@ -206,6 +213,8 @@ int device_create(struct vm *vm, const struct device_class *class, u32 index,
 		  struct device **out, struct error *err) __must_check;
 void device_destroy(struct device *dev);
 struct device *device_find(struct vm *vm, const char *name);
+int device_disks_take(struct vm *vm, struct error *err) __must_check;
+int device_disks_give(struct vm *vm, struct error *err) __must_check;
 struct device *device_find_class(struct vm *vm, const char *class_name,
 				 u32 index);
 

@@ -99,6 +99,8 @@ enum vm_clock {
  * @ram: a file for each of vm_ram_blocks(), used by vm_create() only; NULL for
  *       RAM that begins as zeros
  * @kvm_path: "/dev/kvm"
+ * @disks_elsewhere: another machine still has the locks of the disks:
+ *                   device_disks_take() takes them when it has given them up
  */
 struct vm_config {
 	const char *name;
@@ -107,6 +109,7 @@ struct vm_config {
 	const char *hugetlbfs;
 	const struct vm_ram_file *ram;
 	const char *kvm_path;
+	bool disks_elsewhere;
 };
 
 /**

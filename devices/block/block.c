@@ -187,6 +187,42 @@ void block_unlock(struct block *blk)
 		blk->ops->unlock(blk);
 }
 
+/**
+ * block_take() - take over a disk that another machine has had open
+ * @blk: the disk; opened with &block_config.no_lock
+ * @err: who has it, where that can be known
+ *
+ * What was read from it before may be out of date, and is forgotten.
+ *
+ * Return: as block_lock().
+ */
+int block_take(struct block *blk, struct error *err)
+{
+	int ret = block_lock(blk, err);
+
+	if (!ret && blk->info.fd >= 0 && !blk->info.direct)
+		posix_fadvise(blk->info.fd, 0, 0, POSIX_FADV_DONTNEED);
+	return ret;
+}
+
+/**
+ * block_give() - leave a disk to another machine
+ * @blk: the disk, without requests in flight; it stays open
+ * @err: filled on failure
+ *
+ * Context: may block for long.
+ * Return: 0 when all that was written is on stable storage and the lock is
+ * given back; else a negative errno, and the lock is kept.
+ */
+int block_give(struct block *blk, struct error *err)
+{
+	if (blk->info.fd >= 0 && !blk->info.readonly &&
+	    fdatasync(blk->info.fd) < 0)
+		return error_set(err, -errno, "%s: sync: %m", block_path(blk));
+	block_unlock(blk);
+	return 0;
+}
+
 static struct block_lane *lane_claim(struct block *blk, struct iothread *t)
 {
 	u32 i;

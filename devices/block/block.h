@@ -159,6 +159,8 @@ u32 block_in_flight(const struct block *blk);
 
 int block_lock(struct block *blk, struct error *err) __must_check;
 void block_unlock(struct block *blk);
+int block_take(struct block *blk, struct error *err) __must_check;
+int block_give(struct block *blk, struct error *err) __must_check;
 
 void block_read(struct block *blk, struct iothread *t, struct block_req *req,
 		struct iovec *iov, u32 iov_nr, u64 offset);

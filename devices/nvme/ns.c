@@ -18,6 +18,7 @@
 
 #include "devices/nvme/nvme_priv.h"
 #include "vmm/base/math.h"
+#include "vmm/vm.h"
 
 /* FNV-1a over text and number: an identity, not a secret. */
 static u64 identity(const char *serial, u32 nsid, u32 part)
@@ -64,13 +65,14 @@ static void set_identity(struct nvme_ns *ns, const char *serial)
 }
 
 static int ns_open(struct nvme_ns *ns, const struct nvme_config *config,
-		   const char *path, struct error *err)
+		   const char *path, bool elsewhere, struct error *err)
 {
 	struct block_config bc = {
 		.path = path,
 		.readonly = config->ro,
 		.cache = (enum block_cache)config->cache,
 		.discard = config->discard,
+		.no_lock = elsewhere,
 	};
 	int ret;
 
@@ -103,7 +105,8 @@ int nvme_ns_create(struct nvme_ctrl *ctrl, u32 nsid, const char *path,
 	if (!ns)
 		return error_set(err, -ENOMEM, "out of memory");
 	ns->nsid = nsid;
-	ret = ns_open(ns, ctrl->config, path, err);
+	ret = ns_open(ns, ctrl->config, path,
+		      ctrl->pci.dev.vm->config.disks_elsewhere, err);
 	if (ret) {
 		free(ns);
 		return ret;

@@ -593,6 +593,38 @@ static int nvme_disks(const struct device *dev, struct disk_sink *sink,
 	return ret;
 }
 
+static int nvme_disks_take(struct device *dev, struct error *err)
+{
+	struct nvme_ctrl *ctrl = container_of(dev, struct nvme_ctrl, pci.dev);
+	int ret = 0;
+	u32 i;
+
+	for (i = 0; i < ctrl->ns_nr && !ret; i++)
+		ret = block_take(ctrl->ns[i]->blk, err);
+	/* All or none. */
+	while (ret && i)
+		block_unlock(ctrl->ns[--i]->blk);
+	return ret;
+}
+
+static int nvme_disks_give(struct device *dev, struct error *err)
+{
+	struct nvme_ctrl *ctrl = container_of(dev, struct nvme_ctrl, pci.dev);
+	struct error ignored = ERROR_INIT;
+	int ret = 0;
+	u32 i;
+
+	for (i = 0; i < ctrl->ns_nr && !ret; i++)
+		ret = block_give(ctrl->ns[i]->blk, err);
+	if (!ret)
+		return 0;
+	/* Nobody had the time to take one of them. */
+	while (i)
+		if (block_take(ctrl->ns[--i]->blk, &ignored))
+			break;
+	return ret;
+}
+
 /* ---- the class ---------------------------------------------------------------- */
 
 static const char *const bs_words[] = { "512", "4096", NULL };
@@ -679,6 +711,8 @@ static const struct device_ops nvme_ops = {
 	.unrealize	= nvme_unrealize,
 	.stat		= nvme_stat,
 	.disks		= nvme_disks,
+	.disks_take	= nvme_disks_take,
+	.disks_give	= nvme_disks_give,
 };
 
 static const struct device_class nvme_class = {

@@ -91,6 +91,24 @@ void channel_control_cancel(struct channel_control *control)
 }
 
 /**
+ * channel_control_again() - waits are possible again after a cancellation
+ * @control: the job's control; nobody waits at the moment
+ * @timeout_ms: milliseconds until they end anyway; 0 for no deadline
+ *
+ * For the last words to a peer.
+ */
+void channel_control_again(struct channel_control *control, u64 timeout_ms)
+{
+	u64 count;
+	ssize_t n;
+
+	n = read(control->wake_fd, &count, sizeof(count));
+	(void)n;
+	atomic_store(&control->cancelled, false);
+	channel_control_deadline(control, timeout_ms);
+}
+
+/**
  * channel_control_deadline() - end all waits after some time from now
  * @control: the job's control
  * @timeout_ms: milliseconds; 0 for no deadline

@@ -116,6 +116,7 @@ int channel_control_init(struct channel_control *control, struct error *err)
 	__must_check;
 void channel_control_destroy(struct channel_control *control);
 void channel_control_cancel(struct channel_control *control);
+void channel_control_again(struct channel_control *control, u64 timeout_ms);
 void channel_control_deadline(struct channel_control *control, u64 timeout_ms);
 
 s64 channel_control_left_ns(const struct channel_control *control);

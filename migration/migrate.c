@@ -1,0 +1,595 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/**
+ * DOC: moving a machine away
+ *
+ * A thread leads the destination through the steps: hello, head and
+ * description, memory round after round while the guest runs, then with the
+ * guest stopped the rest and the state. Once the destination has loaded and
+ * checked everything, the locks of the disks are given up, it takes them, and
+ * gets the word to run.
+ *
+ * Exactly one machine runs. Until the word is given a failure ends with the
+ * guest running on here: its locks are taken again, which may have to wait
+ * until the destination notices and gives them back. After the word the locks
+ * decide: who has them runs. If they can be had here, the destination does not
+ * run; if they cannot for longer than any destination that waits for the word
+ * would keep them, it does.
+ *
+ * Threads: starting and ending are the main loop's; the thread does the rest,
+ * and has the main loop do what touches devices.
+ */
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <time.h>
+
+#include "migration/channel_peer.h"
+#include "migration/machine_state.h"
+#include "migration/migrate.h"
+#include "vmm/arch.h"
+#include "vmm/base/log.h"
+#include "vmm/base/math.h"
+#include "vmm/device.h"
+#include "vmm/vm.h"
+
+#define ROUNDS_MAX	100
+#define PAGES_LEAST	64		/* not worth another round */
+#define RETRY_MS	50		/* for locks that the other side has */
+#define LAST_WORDS_MS	2000
+/* A destination without a word notices a dead link and ends before that. */
+#define DECIDE_MS	90000
+
+static u64 now_ns(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (u64)ts.tv_sec * 1000000000ULL + (u64)ts.tv_nsec;
+}
+
+/* ---- on the main loop --------------------------------------------------- */
+
+/**
+ * struct errand - something that the main loop does for the thread
+ * @m: the migration
+ * @fn: what
+ * @err: why not
+ * @ret: how it went
+ */
+struct errand {
+	struct migrate *m;
+	int (*fn)(struct migrate *m, struct error *err);
+	struct error *err;
+	int ret;
+};
+
+static void errand_run(void *arg)
+{
+	struct errand *e = arg;
+
+	e->ret = e->fn(e->m, e->err);
+}
+
+static int on_main_loop(struct migrate *m,
+			int (*fn)(struct migrate *m, struct error *err),
+			struct error *err)
+{
+	struct errand e = { .m = m, .fn = fn, .err = err };
+
+	iothread_call(&m->vm->loop, errand_run, &e);
+	return e.ret;
+}
+
+static int stop_guest(struct migrate *m, struct error *err)
+{
+	int ret;
+
+	if (atomic_load(&m->vm->end) != VM_END_NONE)
+		return error_set(err, -ECANCELED, "the guest has just ended");
+	m->was_running = vm_phase_get(m->vm) == VM_RUNNING;
+	m->stop_ns = now_ns();
+	ret = vm_pause(m->vm, err);
+	if (ret)
+		return ret;
+	m->stopped = true;
+	m->vm->paused_for = "a migration";
+	return 0;
+}
+
+static int add_state(struct migrate *m, struct error *err)
+{
+	void *blob;
+	u32 len;
+	int ret;
+
+	ret = machine_state_save(m->vm, &blob, &len, err);
+	if (ret)
+		return ret;
+	ret = image_add_note(m->image, IMAGE_OWNER, IMAGE_NOTE_STATE, blob,
+			     len, err);
+	free(blob);
+	return ret;
+}
+
+static int give_disks(struct migrate *m, struct error *err)
+{
+	m->given = true;
+	return device_disks_give(m->vm, err);
+}
+
+static int take_disks(struct migrate *m, struct error *err)
+{
+	int ret = device_disks_take(m->vm, err);
+
+	if (!ret)
+		m->given = false;
+	return ret;
+}
+
+/* As if nothing had happened. */
+static int let_go_on(struct migrate *m, struct error *err)
+{
+	dirty_log_stop(&m->log);
+	if (!m->stopped)
+		return 0;
+	m->stopped = false;
+	m->vm->paused_for = NULL;
+	if (!m->was_running || atomic_load(&m->vm->end) != VM_END_NONE)
+		return 0;
+	return vm_resume(m->vm, err);
+}
+
+/* ---- steps -------------------------------------------------------------- */
+
+static void set_step(struct migrate *m, enum migrate_step step)
+{
+	atomic_store(&m->step, step);
+}
+
+static int order(struct migrate *m, enum frame_type type,
+		 enum frame_type answer, struct error *err)
+{
+	struct frame f;
+	int ret;
+
+	ret = frame_send(&m->links[0], type, 0, NULL, 0, err);
+	return ret ? ret : frame_expect(&m->links[0], answer, &f, err);
+}
+
+static int say_hello(struct migrate *m, struct error *err)
+{
+	struct hello h, answer;
+	int ret = 0;
+	u32 i;
+
+	memset(&h, 0, sizeof(h));
+	if (getrandom(h.job, sizeof(h.job), 0) != sizeof(h.job))
+		return error_set(err, -EIO, "no random numbers: %m");
+	for (i = 0; !ret && i < m->links_nr; i++) {
+		h.links = cpu_to_le32(m->links_nr);
+		h.index = cpu_to_le32(i);
+		ret = hello_send(&m->links[i], FRAME_HELLO, &h, err);
+		if (!ret)
+			ret = hello_receive(&m->links[i], FRAME_WELCOME,
+					    &answer, err);
+		/* The destination may want fewer. */
+		if (!ret && !i)
+			m->links_nr = min_of(m->links_nr,
+					     le32_to_cpu(answer.links));
+	}
+	return ret;
+}
+
+static int open_peer(struct migrate *m, struct error *err)
+{
+	int ret;
+
+	ret = channel_peer_open(m->links, m->links_nr, m->request.peer,
+				&m->peer, err);
+	if (ret)
+		return ret;
+	m->peer->control = &m->control;
+	channel_peer_rate(m->peer, m->request.rate);
+	ret = image_create(m->peer, arch_elf_machine, &m->image, err);
+	if (ret)
+		return ret;
+	image_set_transit(m->image);
+	ret = memory_save_init(&m->ms, m->image, &m->vm->memory, m->links_nr,
+			       err);
+	return ret ? ret : image_add_note(m->image, IMAGE_OWNER,
+					  IMAGE_NOTE_MACHINE,
+					  m->vm->description,
+					  m->vm->description_len, err);
+}
+
+/* Everything that was sent has arrived, over all connections. */
+static int end_round(struct migrate *m, struct error *err)
+{
+	struct frame f;
+	int ret = 0;
+	u32 i;
+
+	m->round++;
+	for (i = m->links_nr; !ret && i--;)
+		ret = frame_send(&m->links[i], FRAME_ROUND, m->round, NULL, 0,
+				 err);
+	if (!ret)
+		ret = frame_expect(&m->links[0], FRAME_ROUND_DONE, &f, err);
+	if (!ret && f.pos != m->round)
+		ret = error_set(err, -EPROTO, "%s: the end of round %llu instead of %llu",
+				m->request.peer, f.pos, m->round);
+	return ret;
+}
+
+/* Head and description go over one connection, so that they are in order. */
+static int build(struct migrate *m, struct error *err)
+{
+	struct channel *first;
+	int ret;
+
+	ret = channel_peer_open(m->links, 1, m->request.peer, &first, err);
+	if (ret)
+		return ret;
+	first->control = &m->control;
+	m->image->ch = first;
+	ret = image_commit(m->image, err);
+	m->image->ch = m->peer;
+	if (!ret)
+		ret = order(m, FRAME_BUILD, FRAME_BUILT, err);
+	channel_close(first);
+	return ret;
+}
+
+static int one_round(struct migrate *m, struct error *err)
+{
+	const struct peer_stats *stats = channel_peer_stats(m->peer);
+	u64 start = now_ns(), sent = atomic_load(&stats->data);
+	int ret;
+
+	ret = memory_save_round(&m->ms, err);
+	if (!ret)
+		ret = end_round(m, err);
+	if (ret)
+		return ret;
+	sent = atomic_load(&stats->data) - sent;
+	atomic_store(&m->stats.rate, sent * 1000000000ULL /
+		     max_of(now_ns() - start, (u64)1));
+	atomic_fetch_add(&m->stats.rounds, 1);
+	return 0;
+}
+
+static u64 pages_in_downtime(const struct migrate *m)
+{
+	u64 bytes = atomic_load(&m->stats.rate) / 1000 * m->request.downtime_ms;
+
+	return max_of(bytes / MEMORY_PAGE_SIZE, (u64)PAGES_LEAST);
+}
+
+static int live_rounds(struct migrate *m, struct error *err)
+{
+	u64 pages = 0;
+	int ret;
+
+	/* At first the log may have all pages: those are sent anyway. */
+	ret = memory_save_take(&m->ms, &m->log, &pages, err);
+	while (!ret) {
+		ret = one_round(m, err);
+		if (!ret)
+			ret = memory_save_take(&m->ms, &m->log, &pages, err);
+		atomic_store(&m->stats.dirty_pages, pages);
+		if (!ret && (pages <= pages_in_downtime(m) ||
+			     atomic_load(&m->stats.rounds) == ROUNDS_MAX))
+			break;
+	}
+	return ret;
+}
+
+static int send_rest(struct migrate *m, struct error *err)
+{
+	u64 pages;
+	int ret;
+
+	channel_peer_rate(m->peer, 0);
+	ret = memory_save_take(&m->ms, &m->log, &pages, err);
+	if (!ret)
+		ret = memory_save_round(&m->ms, err);
+	if (!ret)
+		ret = on_main_loop(m, add_state, err);
+	/* The notes replace those of before: first all else must be there. */
+	if (!ret)
+		ret = end_round(m, err);
+	if (!ret)
+		ret = image_commit(m->image, err);
+	return ret ? ret : end_round(m, err);
+}
+
+static int hand_over(struct migrate *m, struct error *err)
+{
+	int ret;
+
+	set_step(m, MIGRATE_STOPPED);
+	ret = on_main_loop(m, stop_guest, err);
+	if (!ret)
+		ret = send_rest(m, err);
+	if (!ret)
+		ret = order(m, FRAME_LOAD, FRAME_LOADED, err);
+	if (ret)
+		return ret;
+	set_step(m, MIGRATE_LOADED);
+	ret = on_main_loop(m, give_disks, err);
+	if (ret)
+		return ret;
+	set_step(m, MIGRATE_TAKE);
+	ret = order(m, FRAME_TAKE, FRAME_READY, err);
+	if (ret)
+		return ret;
+	set_step(m, MIGRATE_GO);
+	ret = order(m, FRAME_GO, FRAME_RUNNING, err);
+	if (!ret)
+		set_step(m, MIGRATE_DONE);
+	return ret;
+}
+
+static int move(struct migrate *m, struct error *err)
+{
+	int ret = say_hello(m, err);
+
+	if (!ret)
+		ret = open_peer(m, err);
+	if (ret)
+		return ret;
+	set_step(m, MIGRATE_BUILD);
+	ret = build(m, err);
+	if (ret)
+		return ret;
+	set_step(m, MIGRATE_ROUNDS);
+	ret = live_rounds(m, err);
+	return ret ? ret : hand_over(m, err);
+}
+
+/* ---- failure ------------------------------------------------------------ */
+
+/* The destination may have said why, before it closed the connection. */
+static void find_reason(struct migrate *m)
+{
+	struct error why = ERROR_INIT;
+	struct frame f;
+
+	if (m->err.code != -EPIPE && m->err.code != -ECONNRESET)
+		return;
+	channel_control_again(&m->control, LAST_WORDS_MS);
+	while (frame_receive(&m->links[0], &f, &why) > 0)
+		;
+	if (why.code == -EREMOTEIO)
+		m->err = why;
+}
+
+static void wait_ms(u64 ms)
+{
+	poll(NULL, 0, (int)ms);
+}
+
+/*
+ * The locks were given up. Closing the connections makes a destination without
+ * the word give them back.
+ * Return: true when they are ours again, false when it runs there.
+ */
+static bool get_disks_back(struct migrate *m)
+{
+	u64 until = now_ns() + m->request.decide_ms * 1000000;
+	bool word = atomic_load(&m->step) == MIGRATE_GO, told = false;
+	struct error err = ERROR_INIT;
+	u32 i;
+
+	for (i = 0; i < m->links_nr; i++)
+		frame_link_close(&m->links[i]);
+	while (on_main_loop(m, take_disks, &err)) {
+		if (!told)
+			log_warning("%s: waiting for the disks: %s", m->vm->name,
+				    err.text);
+		told = true;
+		/* Without the word the other side cannot run. */
+		if (word && now_ns() > until)
+			return false;
+		wait_ms(RETRY_MS);
+	}
+	return true;
+}
+
+static int find_lock(struct disk_sink *sink, const struct device *dev,
+		     const struct device_disk *disk, struct error *err)
+{
+	/* Readers share theirs. */
+	return disk->fd >= 0 && !disk->readonly ? -EEXIST : 0;
+}
+
+/* Is there a disk that only one machine can have? */
+static bool has_lock(const struct migrate *m)
+{
+	struct disk_sink sink = { .disk = find_lock };
+	struct error err = ERROR_INIT;
+	const struct device *dev;
+
+	list_for_each_entry(dev, &m->vm->devices, link)
+		if (dev->class->ops->disks &&
+		    dev->class->ops->disks(dev, &sink, &err))
+			return true;
+	return false;
+}
+
+/* Nobody can know: the user has to say. */
+static void stay_stopped(struct migrate *m)
+{
+	m->stopped = false;
+	m->vm->paused_for = NULL;
+	error_set(&m->err, -EREMOTEIO,
+		  "the connection to %s broke after the word, and no disk tells whether it runs there: if it does, 'lkvm stop --force -n %s', if not, 'lkvm resume -n %s'",
+		  m->request.peer, m->vm->name, m->vm->name);
+}
+
+static void recover(struct migrate *m)
+{
+	struct error err = ERROR_INIT;
+
+	find_reason(m);
+	if (atomic_load(&m->step) == MIGRATE_GO && !has_lock(m)) {
+		stay_stopped(m);
+		return;
+	}
+	if (m->given && !get_disks_back(m)) {
+		log_warning("%s: the connection to %s broke after the word; it has the disks, so it runs there",
+			    m->vm->name, m->request.peer);
+		set_step(m, MIGRATE_DONE);
+		m->err = (struct error)ERROR_INIT;
+		return;
+	}
+	if (on_main_loop(m, let_go_on, &err))
+		vm_request_error(m->vm, &err);
+}
+
+static void *migrate_thread(void *arg)
+{
+	struct migrate *m = arg;
+
+	pthread_setname_np(pthread_self(), "migrate");
+	if (move(m, &m->err))
+		recover(m);
+	if (m->stop_ns)
+		m->stats.downtime_ns = now_ns() - m->stop_ns;
+	m->stats.total_ns = now_ns() - m->start_ns;
+	iothread_post(&m->vm->loop, &m->done_call);
+	return NULL;
+}
+
+static void done_call_run(struct loop_call *call)
+{
+	struct migrate *m = container_of(call, struct migrate, done_call);
+
+	pthread_join(m->thread, NULL);
+	m->ended = true;
+	if (m->request.on_done)
+		m->request.on_done(m->request.arg,
+				   m->err.code ? &m->err : NULL);
+}
+
+static void migrate_free(struct migrate *m)
+{
+	u32 i;
+
+	/* A machine that is elsewhere stays stopped here. */
+	if (m->stopped)
+		m->vm->paused_for = NULL;
+	dirty_log_stop(&m->log);
+	memory_save_destroy(&m->ms);
+	image_free(m->image);
+	channel_close(m->peer);
+	for (i = 0; i < HELLO_LINKS_MAX; i++)
+		frame_link_close(&m->links[i]);
+	channel_control_destroy(&m->control);
+	free(m);
+}
+
+static struct migrate *migrate_alloc(struct vm *vm,
+				     const struct migrate_request *req,
+				     struct error *err)
+{
+	struct migrate *m = calloc(1, sizeof(*m));
+	u32 i;
+
+	if (m && channel_control_init(&m->control, err)) {
+		free(m);
+		m = NULL;
+	} else if (!m) {
+		error_set(err, -ENOMEM, "out of memory");
+	}
+	for (i = 0; !m && i < req->links_nr; i++)
+		channel_close(req->links[i]);
+	if (!m)
+		return NULL;
+	m->vm = vm;
+	m->request = *req;
+	if (!m->request.decide_ms)
+		m->request.decide_ms = DECIDE_MS;
+	m->start_ns = now_ns();
+	m->links_nr = req->links_nr;
+	for (i = 0; i < req->links_nr; i++) {
+		frame_link_init(&m->links[i], req->links[i]);
+		req->links[i]->control = &m->control;
+	}
+	channel_control_deadline(&m->control, req->timeout_ms);
+	loop_call_init(&m->done_call, done_call_run);
+	return m;
+}
+
+/**
+ * migrate_start() - begin to move a machine away
+ * @vm: a machine that runs or is paused, and has a description
+ * @req: what is wanted
+ * @out: the migration; migrate_destroy() after @on_done
+ * @err: filled on failure
+ *
+ * After a successful one the machine here stays stopped and must not run again.
+ *
+ * Context: main loop.
+ * Return: 0 when @on_done will be called; else a negative errno, and the guest
+ * is as it was.
+ */
+int migrate_start(struct vm *vm, const struct migrate_request *req,
+		  struct migrate **out, struct error *err)
+{
+	struct migrate *m = migrate_alloc(vm, req, err);
+	int ret;
+
+	if (!m)
+		return -ENOMEM;
+	ret = dirty_log_start(&m->log, &vm->memory, err);
+	if (!ret)
+		ret = -pthread_create(&m->thread, NULL, migrate_thread, m);
+	if (ret) {
+		if (!err->code)
+			error_set(err, ret, "migration: thread: %s",
+				  strerror(-ret));
+		migrate_free(m);
+		return ret;
+	}
+	*out = m;
+	return 0;
+}
+
+/**
+ * migrate_cancel() - give a migration up
+ * @m: the migration; &migrate_request.on_done still comes
+ * @err: filled when it is too late
+ *
+ * Context: any thread.
+ * Return: 0; -EBUSY once the machine is being handed over.
+ */
+int migrate_cancel(struct migrate *m, struct error *err)
+{
+	if (atomic_load(&m->step) >= MIGRATE_TAKE)
+		return error_set(err, -EBUSY,
+				 "the machine is being handed over to %s",
+				 m->request.peer);
+	channel_control_cancel(&m->control);
+	return 0;
+}
+
+/**
+ * migrate_destroy() - free a migration; one that has not ended is cancelled
+ * @m: the migration, NULL for none
+ *
+ * Context: main loop's thread; runs the loop while it waits.
+ */
+void migrate_destroy(struct migrate *m)
+{
+	struct error err = ERROR_INIT;
+
+	if (!m)
+		return;
+	if (!m->ended && migrate_cancel(m, &err))
+		log_info("%s: %s", m->vm->name, err.text);
+	while (!m->ended)
+		iothread_run_once(&m->vm->loop, true);
+	migrate_free(m);
+}

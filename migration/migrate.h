@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#ifndef LKVM_MIGRATE_H
+#define LKVM_MIGRATE_H
+
+#include <pthread.h>
+
+#include "migration/hello.h"
+#include "migration/image.h"
+#include "migration/memory_save.h"
+#include "vmm/iothread.h"
+
+struct vm;
+
+/**
+ * enum migrate_step - how far it is
+ * @MIGRATE_CONNECT: the peers get to know each other
+ * @MIGRATE_BUILD: the destination makes the machine
+ * @MIGRATE_ROUNDS: memory goes while the guest runs
+ * @MIGRATE_STOPPED: the guest is stopped, what is left goes
+ * @MIGRATE_LOADED: the destination has everything
+ * @MIGRATE_TAKE: the locks of the disks were given up
+ * @MIGRATE_GO: the word was given: whoever has the locks runs
+ * @MIGRATE_DONE: the machine runs at the destination
+ */
+enum migrate_step {
+	MIGRATE_CONNECT,
+	MIGRATE_BUILD,
+	MIGRATE_ROUNDS,
+	MIGRATE_STOPPED,
+	MIGRATE_LOADED,
+	MIGRATE_TAKE,
+	MIGRATE_GO,
+	MIGRATE_DONE,
+};
+
+/**
+ * struct migrate_request - what is wanted
+ * @links: connections to the destination, the migration's from now on, also
+ *         after a failure
+ * @links_nr: how many, 1 to HELLO_LINKS_MAX
+ * @peer: the destination, for texts
+ * @downtime_ms: how long the guest may be stopped
+ * @timeout_ms: give up after so long, 0 for never
+ * @decide_ms: how long the other side may have the locks, after the word and
+ *             without an answer, before it is taken to run; 0 for 90 seconds,
+ *             longer than one without the word would keep them
+ * @rate: bytes a second at most while the guest runs, 0 for no limit
+ * @on_done: called on the main loop when all has ended: without an error when
+ *           the machine is the destination's; else the guest is as it was
+ * @arg: for @on_done
+ */
+struct migrate_request {
+	struct channel **links;
+	u32 links_nr;
+	const char *peer;
+	u64 downtime_ms;
+	u64 timeout_ms;
+	u64 decide_ms;
+	u64 rate;
+	void (*on_done)(void *arg, const struct error *err);
+	void *arg;
+};
+
+/**
+ * struct migrate_stats - how it went, or goes
+ * @rounds: rounds over memory that have ended
+ * @dirty_pages: pages that the guest wrote during the last round
+ * @rate: bytes a second of the last round
+ * @downtime_ns: how long the guest was stopped, until the other side ran
+ * @total_ns: from the start to the end
+ */
+struct migrate_stats {
+	_Atomic u32 rounds;
+	_Atomic u64 dirty_pages;
+	_Atomic u64 rate;
+	u64 downtime_ns;
+	u64 total_ns;
+};
+
+/**
+ * struct migrate - a machine on its way
+ * @vm: the machine
+ * @control: cancels the work
+ * @links: the connections
+ * @links_nr: how many
+ * @peer: the channel to the destination's image
+ * @image: what is written to it
+ * @ms: the memory
+ * @log: what the guest writes meanwhile
+ * @request: as given, but for its connections
+ * @step: see enum migrate_step
+ * @round: rounds whose end was told
+ * @was_running: the guest ran when it was stopped
+ * @stopped: it was stopped by us
+ * @given: the locks of the disks were given up
+ * @thread: does the work
+ * @done_call: posted by the thread at its end
+ * @ended: @done_call has run
+ * @err: why it failed
+ * @stats: how it goes
+ * @start_ns: CLOCK_MONOTONIC at the start
+ * @stop_ns: CLOCK_MONOTONIC when the guest was stopped
+ */
+struct migrate {
+	struct vm *vm;
+	struct channel_control control;
+	struct frame_link links[HELLO_LINKS_MAX];
+	u32 links_nr;
+	struct channel *peer;
+	struct image *image;
+	struct memory_save ms;
+	struct dirty_log log;
+	struct migrate_request request;
+	_Atomic u32 step;
+	u64 round;
+	bool was_running;
+	bool stopped;
+	bool given;
+	pthread_t thread;
+	struct loop_call done_call;
+	bool ended;
+	struct error err;
+	struct migrate_stats stats;
+	u64 start_ns;
+	u64 stop_ns;
+};
+
+int migrate_start(struct vm *vm, const struct migrate_request *req,
+		  struct migrate **out, struct error *err) __must_check;
+int migrate_cancel(struct migrate *m, struct error *err);
+void migrate_destroy(struct migrate *m);
+
+#endif /* LKVM_MIGRATE_H */

@@ -96,7 +96,7 @@ rm -f flipped.snap cut.snap long.snap
 # ---- disks and names ----------------------------------------------------------------
 
 mv disk2 away
-bad "missing disk" 1 "nvme0: .*/disk2: cannot open the disk: No such file" restore vm.snap
+bad "missing disk" 1 "nvme0n2: its disk .*/disk2 is not there" restore vm.snap
 mv away disk2
 bad "another number of namespaces" 1 "nvme0" \
 	restore --nvme 0=disk,ns=disk2,ns=other vm.snap

@@ -17,6 +17,7 @@
 #include "vmm/cli/output.h"
 #include "vmm/cli/run.h"
 #include "vmm/cli/runtime.h"
+#include "vmm/cli/snapshot.h"
 #include "vmm/description.h"
 #include "vmm/device.h"
 
@@ -224,11 +225,39 @@ static int replace(struct restore *r, const struct restore_options *opts,
 	return ret;
 }
 
-static int verify(struct restore *r, struct error *err)
+/* Returns an exit code, EXIT_OK to go on. */
+static int verify(struct restore *r, bool json)
 {
-	long cpus = sysconf(_SC_NPROCESSORS_ONLN);
+	struct verify_request req = {
+		.image = r->image, .control = &r->control, .json = json,
+		.on_event = output_event,
+	};
+	struct verify_result result;
+	struct error err = ERROR_INIT;
 
-	return image_verify(r->image, cpus > 1 ? (u32)cpus : 1, NULL, err);
+	if (!verify_image(&req, &result, &err))
+		return EXIT_OK;
+	return cli_fail(result.signal ? EXIT_SIGNAL + result.signal :
+			EXIT_ERROR, &err);
+}
+
+/* Options first, which take no time, disks last, which may have to be copied. */
+static int prepare(struct restore *r, const struct restore_options *opts,
+		   const struct cli_args *args)
+{
+	struct error err = ERROR_INIT;
+	int code = EXIT_OK;
+
+	r->clock = (enum vm_clock)opts->clock;
+	r->force_disks = opts->force;
+	if (replace(r, opts, args, &err))
+		return cli_fail(EXIT_ERROR, &err);
+	if (opts->verify)
+		code = verify(r, opts->json);
+	if (code == EXIT_OK &&
+	    restore_find_disks(r, (enum disk_mode)opts->disk_mode, &err))
+		code = cli_fail(EXIT_ERROR, &err);
+	return code;
 }
 
 static int restore(const struct cli *cli, const struct cli_args *args)
@@ -250,14 +279,8 @@ static int restore(const struct cli *cli, const struct cli_args *args)
 	if (restore_open(job.image_path, &job.image, &err))
 		return cli_fail(EXIT_ERROR, &err);
 	job.d = job.image->description;
-	job.image->clock = (enum vm_clock)opts->clock;
-	job.image->force_disks = opts->force;
-	if (replace(job.image, opts, args, &err) ||
-	    restore_find_disks(job.image, (enum disk_mode)opts->disk_mode,
-			       &err) ||
-	    (opts->verify && verify(job.image, &err)))
-		code = cli_fail(EXIT_ERROR, &err);
-	else
+	code = prepare(job.image, opts, args);
+	if (code == EXIT_OK)
 		code = run_machine(&job);
 	restore_close(job.image);
 	return code;

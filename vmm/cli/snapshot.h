@@ -33,6 +33,35 @@ int snapshot_image_open(const char *path, struct channel_control *control,
 void snapshot_image_close(struct image *image);
 void snapshot_event(struct json_object *event);
 
+/**
+ * struct verify_request - an image that is to be verified
+ * @image: the image
+ * @control: of its channel
+ * @json: tell @on_event how far it is, instead of a bar on the terminal
+ * @on_event: gets an owned object
+ */
+struct verify_request {
+	struct image *image;
+	struct channel_control *control;
+	bool json;
+	void (*on_event)(struct json_object *event);
+};
+
+/**
+ * struct verify_result - what became of it
+ * @signal: the signal that ended it, 0 for none
+ * @bytes: memory of the image
+ * @elapsed_ms: how long it took
+ */
+struct verify_result {
+	int signal;
+	u64 bytes;
+	u64 elapsed_ms;
+};
+
+int verify_image(const struct verify_request *req,
+		 struct verify_result *result, struct error *err) __must_check;
+
 /* snapshot_show.c, snapshot_verify.c */
 int snapshot_show(const struct snapshot_options *opts, const char *path);
 int snapshot_verify(const struct snapshot_options *opts, const char *path);

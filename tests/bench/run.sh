@@ -7,6 +7,8 @@
 #            a guest, beside io_uring alone on the same file
 #   guest    fio in a Linux guest, beside QEMU and kvmtool
 #   start    from exec() to the guest's first instruction, and memory
+#   restore  the same of a guest that goes on from a file, with little memory and
+#            with much, beside QEMU
 #
 # Every figure is the median of all rounds, which alternate between what is
 # compared: on a machine that does other things as well, compare the ratios of one
@@ -27,7 +29,7 @@ while getopts r: opt; do
 	esac
 done
 shift $((OPTIND - 1))
-[ $# -gt 0 ] || set -- device guest start
+[ $# -gt 0 ] || set -- device guest start restore
 
 O=${O:-build}
 export O
@@ -200,9 +202,42 @@ start_table()
 	echo
 }
 
+restore()
+{
+	rm -f "$out/restore"
+	[ -e "$O/tests/bench/again.elf" ] && [ -w /dev/kvm ] || return 0
+	sh tests/bench/restore.sh -r "$rounds" >"$out/restore"
+}
+
+restore_table()
+{
+	echo "From exec() of a restore to the guest's next instruction, memory empty"
+	echo
+	[ -e "$out/restore" ] || {
+		echo "# not measured: /dev/kvm cannot be used"
+		return 0
+	}
+	awk -F'\t' "$median"'
+		{ keep($1, $2) }
+		function cell(key) {
+			return n[key] ? sprintf("%8.2f", median(key) / 1000) : "-"
+		}
+		END {
+			printf "%-14s %12s %12s %6s\n", "ms", "256 MiB",
+				"16 GiB", "ratio"
+			split("lkvm,qemu microvm", names, ",")
+			for (i = 1; i <= 2; i++)
+				printf "%-14s %12s %12s %6s\n", names[i],
+					cell(names[i] " 256"),
+					cell(names[i] " 16384"),
+					ratio(names[i] " 16384", names[i] " 256")
+		}' "$out/restore"
+	echo
+}
+
 for part; do
 	case $part in
-	device | guest | start) "$part" ;;
+	device | guest | start | restore) "$part" ;;
 	*) die "no such part: $part" ;;
 	esac
 done

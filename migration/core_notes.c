@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /**
- * DOC: notes that make an image a core file for gdb, crash and drgn
+ * DOC: notes that make an image a core file for gdb and drgn
  *
  * NT_PRSTATUS for each vCPU, in their order, and the VMCOREINFO of the Linux
- * kernel that runs, if one does. A restore does not need them and does not look
- * at them.
+ * kernel that runs, if one does; and that kernel's image at its own address,
+ * where debuggers find its page tables. A restore does not need them and does
+ * not look at them.
  *
  * Memory is searched while the guest still runs, because that takes time; what
  * was found is looked at when it is stopped, because only then the vCPUs can be
@@ -32,12 +33,13 @@ void core_notes_scan(struct core_notes *notes, struct vm *vm)
 				    CORE_NOTES_FOUND_MAX);
 }
 
-static bool is_running(struct vm *vm, const struct vmcoreinfo *info)
+static bool is_running(struct vm *vm, const struct vmcoreinfo *info,
+		       struct arch_kernel *kernel)
 {
 	u32 i;
 
 	for (i = 0; i < vm->cpus_nr; i++)
-		if (arch_vcpu_runs_kernel(&vm->vcpus[i], info))
+		if (arch_vcpu_runs_kernel(&vm->vcpus[i], info, kernel))
 			return true;
 	return false;
 }
@@ -46,6 +48,8 @@ static int add_vmcoreinfo(const struct core_notes *notes, struct vm *vm,
 			  struct image *image, struct error *err)
 {
 	struct vmcoreinfo *info = malloc(sizeof(*info));
+	struct image_window window;
+	struct arch_kernel kernel;
 	int ret = 0;
 	u32 i;
 
@@ -53,8 +57,12 @@ static int add_vmcoreinfo(const struct core_notes *notes, struct vm *vm,
 		return error_set(err, -ENOMEM, "out of memory");
 	for (i = 0; i < notes->nr; i++) {
 		if (vmcoreinfo_read(&vm->memory, notes->found[i], info) ||
-		    !is_running(vm, info))
+		    !is_running(vm, info, &kernel))
 			continue;
+		window = (struct image_window){
+			kernel.linear, kernel.physical, kernel.size,
+		};
+		image_set_window(image, &window);
 		ret = image_add_note(image, "VMCOREINFO", 0, info->text,
 				     info->len, err);
 		break;
@@ -64,7 +72,7 @@ static int add_vmcoreinfo(const struct core_notes *notes, struct vm *vm,
 }
 
 /**
- * core_notes_add() - add the notes to an image
+ * core_notes_add() - add what debuggers look for to an image
  * @notes: what core_notes_scan() has found
  * @vm: the machine, paused
  * @image: the image

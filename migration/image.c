@@ -5,7 +5,7 @@
  * Position 0 holds the ELF header and the program headers. Each block of guest
  * memory has a PT_LOAD at a multiple of 2 MiB, so that it can be mapped and
  * written with O_DIRECT. After the blocks stands the tail, one PT_NOTE segment:
- * what gdb, crash and drgn want (NT_PRSTATUS, VMCOREINFO) and what lkvm wants
+ * what gdb and drgn want (NT_PRSTATUS, VMCOREINFO) and what lkvm wants
  * (notes of the owner "LKVM"). Its last note is the commit record, which makes
  * the image whole: it has checksums over head and tail.
  *
@@ -87,6 +87,32 @@ u64 image_checksums_size(const struct image *image)
 	return image->transit ? 0 : pages * sizeof(__le64);
 }
 
+static u32 phdrs(const struct image *image)
+{
+	return 1 + image->blocks_nr + (image->window.size ? 1 : 0);
+}
+
+/**
+ * image_window_block() - the block that a window is on
+ * @image: with all its blocks
+ * @window: the window
+ *
+ * Return: the block, or NULL when no block has all of it.
+ */
+const struct image_block *image_window_block(const struct image *image,
+					     const struct image_window *window)
+{
+	u32 i;
+
+	for (i = 0; i < image->blocks_nr; i++) {
+		const struct image_block *b = &image->blocks[i];
+
+		if (range_within(window->gpa, window->size, b->gpa, b->size))
+			return b;
+	}
+	return NULL;
+}
+
 /**
  * image_head_size() - how much of struct image_head is in use
  * @image: with all its blocks
@@ -96,7 +122,24 @@ u64 image_checksums_size(const struct image *image)
 u64 image_head_size(const struct image *image)
 {
 	return offsetof(struct image_head, phdr) +
-	       (image->blocks_nr + 1ULL) * sizeof(Elf64_Phdr);
+	       phdrs(image) * sizeof(Elf64_Phdr);
+}
+
+static void window_fill(const struct image *image, Elf64_Phdr *ph)
+{
+	const struct image_window *w = &image->window;
+	const struct image_block *b = image_window_block(image, w);
+
+	*ph = (Elf64_Phdr) {
+		.p_type = PT_LOAD,
+		.p_flags = PF_R | PF_W | PF_X,
+		.p_offset = b->pos + (w->gpa - b->gpa),
+		.p_vaddr = w->linear,
+		.p_paddr = w->gpa,
+		.p_filesz = w->size,
+		.p_memsz = w->size,
+		.p_align = IMAGE_PAGE,
+	};
 }
 
 /**
@@ -120,7 +163,7 @@ void image_head_fill(const struct image *image, struct image_head *head,
 		.e_phoff = offsetof(struct image_head, phdr),
 		.e_ehsize = sizeof(Elf64_Ehdr),
 		.e_phentsize = sizeof(Elf64_Phdr),
-		.e_phnum = (u16)(image->blocks_nr + 1),
+		.e_phnum = (u16)phdrs(image),
 	};
 	head->phdr[0] = (Elf64_Phdr) {
 		.p_type = PT_NOTE,
@@ -141,6 +184,8 @@ void image_head_fill(const struct image *image, struct image_head *head,
 			.p_align = IMAGE_ALIGN,
 		};
 	}
+	if (image->window.size)
+		window_fill(image, &head->phdr[i + 1]);
 }
 
 /**

@@ -56,6 +56,18 @@ struct image_block {
 };
 
 /**
+ * struct image_window - memory of a block, seen where the guest has it mapped
+ * @linear: the guest's address, a multiple of IMAGE_PAGE
+ * @gpa: where it is, a multiple of IMAGE_PAGE
+ * @size: bytes, a multiple of IMAGE_PAGE; 0: there is no window
+ */
+struct image_window {
+	u64 linear;
+	u64 gpa;
+	u64 size;
+};
+
+/**
  * struct image_note - a note that waits to be written, or that was read
  * @owner: "LKVM", "CORE" or "VMCOREINFO"
  * @type: see enum image_note_type, or NT_* of <elf.h>
@@ -75,6 +87,7 @@ struct image_note {
  * @machine: ELF's e_machine of the guest's architecture
  * @blocks: its memory, sorted by position
  * @blocks_nr: how many
+ * @window: the guest kernel's image, for debuggers
  * @notes: its notes, in order
  * @notes_nr: how many
  * @tail_pos: where the notes begin
@@ -93,6 +106,7 @@ struct image {
 	u16 machine;
 	struct image_block blocks[IMAGE_BLOCKS_MAX];
 	u32 blocks_nr;
+	struct image_window window;
 	struct image_note notes[IMAGE_NOTES_MAX];
 	u32 notes_nr;
 	u64 tail_pos;
@@ -135,6 +149,7 @@ int image_create(struct channel *ch, u16 machine, struct image **out,
 		 struct error *err) __must_check;
 int image_add_block(struct image *image, const char *name, u64 gpa, u64 size,
 		    struct error *err) __must_check;
+void image_set_window(struct image *image, const struct image_window *window);
 int image_add_note(struct image *image, const char *owner, u32 type,
 		   const void *data, u64 len, struct error *err) __must_check;
 int image_put_pages(struct image *image, u32 block, u64 page, const void *data,

@@ -10,12 +10,12 @@
 #define IMAGE_NOTE_ALIGN	4ULL
 
 /* What is at position 0: as much as is ever needed, always in one page. */
-#define IMAGE_PHDRS_MAX		(IMAGE_BLOCKS_MAX + 1)
+#define IMAGE_PHDRS_MAX		(IMAGE_BLOCKS_MAX + 2)
 
 /**
  * struct image_head - the first bytes of an image
  * @ehdr: ELF header
- * @phdr: PT_NOTE, then a PT_LOAD for each block
+ * @phdr: PT_NOTE, then a PT_LOAD for each block, then one for the window
  */
 struct image_head {
 	Elf64_Ehdr ehdr;
@@ -62,6 +62,8 @@ static_assert(sizeof(struct image_commit_note) == 68, "layout");
 
 bool image_is_zero(const void *data, u64 len);
 u64 image_note_size(const struct image_note *note);
+const struct image_block *image_window_block(const struct image *image,
+					     const struct image_window *window);
 u64 image_block_pages(const struct image_block *b);
 u64 image_checksums_size(const struct image *image);
 void image_head_fill(const struct image *image, struct image_head *head,

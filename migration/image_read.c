@@ -49,7 +49,7 @@ static int read_block(struct image *image, const Elf64_Phdr *ph, u64 *end,
 	struct image_block *b = &image->blocks[image->blocks_nr];
 	u32 i;
 
-	if (ph->p_type != PT_LOAD || !ph->p_filesz ||
+	if (ph->p_type != PT_LOAD || !ph->p_filesz || ph->p_vaddr ||
 	    ph->p_memsz != ph->p_filesz ||
 	    !is_aligned(ph->p_filesz | ph->p_paddr, IMAGE_PAGE) ||
 	    !is_aligned(ph->p_offset, IMAGE_ALIGN) || ph->p_offset < *end ||
@@ -77,6 +77,25 @@ static int read_block(struct image *image, const Elf64_Phdr *ph, u64 *end,
 	return 0;
 }
 
+/* The last program header may be a window on a block. */
+static int read_window(struct image *image, const Elf64_Phdr *ph,
+		       struct error *err)
+{
+	struct image_window *w = &image->window;
+	const struct image_block *b;
+
+	*w = (struct image_window){
+		.linear = ph->p_vaddr, .gpa = ph->p_paddr,
+		.size = ph->p_filesz,
+	};
+	b = image_window_block(image, w);
+	if (ph->p_type != PT_LOAD || !w->size || ph->p_memsz != w->size ||
+	    !is_aligned(w->linear | w->gpa | w->size, IMAGE_PAGE) || !b ||
+	    ph->p_offset != b->pos + (w->gpa - b->gpa))
+		return bad(image, err, "the kernel's program header is malformed");
+	return 0;
+}
+
 /* Blocks and the place of the tail from the headers. */
 static int read_head(struct image *image, struct image_head *head,
 		     struct error *err)
@@ -93,7 +112,11 @@ static int read_head(struct image *image, struct image_head *head,
 		return ret;
 	image->machine = head->ehdr.e_machine;
 	for (i = 1; i < head->ehdr.e_phnum; i++) {
-		ret = read_block(image, &head->phdr[i], &end, err);
+		if (image->blocks_nr && i + 1 == head->ehdr.e_phnum &&
+		    head->phdr[i].p_vaddr)
+			ret = read_window(image, &head->phdr[i], err);
+		else
+			ret = read_block(image, &head->phdr[i], &end, err);
 		if (ret)
 			return ret;
 	}

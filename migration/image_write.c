@@ -116,6 +116,21 @@ int image_add_block(struct image *image, const char *name, u64 gpa, u64 size,
 }
 
 /**
+ * image_set_window() - show a part of memory at the guest's own address, too
+ * @image: the image; all blocks were added
+ * @window: which part; one that is not on a single block is left out
+ *
+ * Debuggers that want to walk the guest kernel's page tables find the first
+ * one by its address in the kernel's image.
+ */
+void image_set_window(struct image *image, const struct image_window *window)
+{
+	if (is_aligned(window->linear | window->gpa | window->size,
+		       IMAGE_PAGE) && image_window_block(image, window))
+		image->window = *window;
+}
+
+/**
  * image_add_note() - have a note written with the commit
  * @image: the image
  * @owner: "LKVM", "CORE" or "VMCOREINFO"

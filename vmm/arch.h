@@ -163,8 +163,21 @@ int arch_vcpu_dump(struct vcpu *vcpu, char *buf, size_t len,
 #define ARCH_PRSTATUS_MAX	512
 int arch_vcpu_prstatus(struct vcpu *vcpu, void *note, u32 *len,
 		       struct error *err) __must_check;
-/* Whether it is this Linux kernel that a parked vCPU runs. */
-bool arch_vcpu_runs_kernel(struct vcpu *vcpu, const struct vmcoreinfo *info);
+/**
+ * struct arch_kernel - where a kernel's image is
+ * @linear: first address of its text
+ * @physical: the same, as a guest physical address
+ * @size: bytes, up to the end of its data
+ */
+struct arch_kernel {
+	u64 linear;
+	u64 physical;
+	u64 size;
+};
+
+/* Whether it is this Linux kernel that a parked vCPU runs, and where it is. */
+bool arch_vcpu_runs_kernel(struct vcpu *vcpu, const struct vmcoreinfo *info,
+			   struct arch_kernel *kernel);
 /* A non-maskable interrupt, for `lkvm debug --nmi`. */
 int arch_vcpu_nmi(struct vcpu *vcpu, struct error *err) __must_check;
 /* The argument of KVM_CREATE_VM. */

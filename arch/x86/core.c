@@ -121,6 +121,9 @@ int arch_vcpu_prstatus(struct vcpu *vcpu, void *note, u32 *len,
 
 /* Linux maps its image here, less where it is: __START_KERNEL_map. */
 #define KERNEL_MAP	0xffffffff80000000ULL
+#define KERNEL_MAP_END	0xffffffffc0000000ULL	/* modules follow */
+#define IMAGE_STEP	(2 * MIB)
+#define IMAGE_MAX	(512 * MIB)
 
 static bool translate(struct vm *vm, u64 table, u32 levels, u64 linear,
 		      u64 *physical)
@@ -149,17 +152,36 @@ static bool translate(struct vm *vm, u64 table, u32 levels, u64 linear,
 	return true;
 }
 
+/*
+ * What belongs to the image is mapped with one distance to physical memory, but
+ * for the gaps between its sections.
+ */
+static u64 image_size(struct vm *vm, u64 table, u32 levels,
+		      const struct arch_kernel *kernel)
+{
+	u64 size = 0, at, step;
+
+	for (step = 0; step < IMAGE_MAX &&
+	     kernel->linear + step < KERNEL_MAP_END; step += IMAGE_STEP)
+		if (translate(vm, table, levels, kernel->linear + step, &at) &&
+		    at == kernel->physical + step)
+			size = step + IMAGE_STEP;
+	return size;
+}
+
 /**
  * arch_vcpu_runs_kernel() - is this the kernel that a vCPU runs?
  * @vcpu: a parked vCPU
  * @info: what a kernel says of itself
+ * @kernel: out: where it is, if it is
  *
  * It is when the vCPU's page tables have the kernel's text where that kernel
  * says that it is.
  *
  * Return: true when it is.
  */
-bool arch_vcpu_runs_kernel(struct vcpu *vcpu, const struct vmcoreinfo *info)
+bool arch_vcpu_runs_kernel(struct vcpu *vcpu, const struct vmcoreinfo *info,
+			   struct arch_kernel *kernel)
 {
 	struct error err = ERROR_INIT;
 	u64 text, base, at, table;
@@ -174,8 +196,15 @@ bool arch_vcpu_runs_kernel(struct vcpu *vcpu, const struct vmcoreinfo *info)
 		return false;
 	levels = s.cr4 & CR4_LA57 ? 5 : 4;
 	table = s.cr3 & TABLE_ADDR;
-	if (!translate(vcpu->vm, table, levels, text, &at) &&
-	    !translate(vcpu->vm, table & ~USER_TABLE, levels, text, &at))
+	if (!translate(vcpu->vm, table, levels, text, &at)) {
+		table &= ~USER_TABLE;
+		if (!translate(vcpu->vm, table, levels, text, &at))
+			return false;
+	}
+	if (at != text - KERNEL_MAP + base)
 		return false;
-	return at == text - KERNEL_MAP + base;
+	kernel->linear = round_down_to(text, IMAGE_STEP);
+	kernel->physical = at - (text - kernel->linear);
+	kernel->size = image_size(vcpu->vm, table, levels, kernel);
+	return true;
 }

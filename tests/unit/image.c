@@ -6,9 +6,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tests/lib/harness.h"
+
 #include "migration/image.h"
 #include "tests/lib/channel_fault.h"
-#include "tests/lib/harness.h"
 
 #define LOW_PAGES	24
 #define HIGH_PAGES	40
@@ -55,6 +56,12 @@ static void world_free(struct world *w)
 	free(w->high);
 }
 
+/* Pages of the upper block, where a guest's kernel could have them. */
+static const struct image_window kernel = {
+	.linear = 0xffffffff9e400000, .gpa = (4ULL << 30) + 5 * IMAGE_PAGE,
+	.size = 7 * IMAGE_PAGE,
+};
+
 /* A whole save, in a fixed order of calls. */
 static int save(struct world *w, struct channel *ch, struct error *err)
 {
@@ -90,6 +97,8 @@ static int save(struct world *w, struct channel *ch, struct error *err)
 				     err);
 	if (!ret)
 		ret = image_add_note(image, "VMCOREINFO", 0, "A=1\n", 4, err);
+	if (!ret)
+		image_set_window(image, &kernel);
 	if (!ret)
 		ret = image_commit(image, err);
 	image_free(image);
@@ -324,11 +333,59 @@ static int open_and_verify(struct world *w)
 	return ret;
 }
 
+TEST_F(image, the_kernel_is_seen_at_its_own_address)
+{
+	struct world *w = &self->w;
+	const Elf64_Phdr *ph = (const void *)(w->medium + sizeof(Elf64_Ehdr));
+	struct image *image;
+
+	ASSERT_EQ(0, make_image(w));
+	EXPECT_EQ(PT_LOAD, ph[3].p_type);
+	EXPECT_EQ(kernel.linear, ph[3].p_vaddr);
+	EXPECT_EQ(kernel.gpa, ph[3].p_paddr);
+	EXPECT_EQ(kernel.size, ph[3].p_filesz);
+	EXPECT_EQ(0, memcmp(w->medium + ph[3].p_offset,
+			    w->high + 5 * IMAGE_PAGE, kernel.size));
+	ASSERT_EQ(0, image_open(w->ch, &image, &w->err));
+	EXPECT_EQ(2, image->blocks_nr);
+	EXPECT_EQ(0, memcmp(&kernel, &image->window, sizeof(kernel)));
+	image_free(image);
+}
+
+TEST_F(image, a_window_that_is_on_no_block_is_left_out)
+{
+	static const struct image_window bad[] = {
+		{ 1ULL << 46, 3ULL << 30, 4096 },
+		{ 1ULL << 46, (4ULL << 30) - 4096, 8192 },
+		{ 1ULL << 46, 4ULL << 30, (HIGH_PAGES + 1) * IMAGE_PAGE },
+		{ 1ULL << 46, ~0xfffULL, 8192 },
+		{ 1ULL << 46, 0, ~0xfffULL },
+		{ 1ULL << 46, 100, 4096 },
+		{ 100, 0, 4096 },
+		{ 1ULL << 46, 0, 100 },
+	};
+	struct world *w = &self->w;
+	struct image *image;
+	u32 i;
+
+	w->ch = open_medium(w, ROOM);
+	ASSERT_EQ(0, image_create(w->ch, EM_X86_64, &image, &w->err));
+	ASSERT_EQ(0, image_add_block(image, "low", 0, LOW_PAGES * IMAGE_PAGE,
+				     &w->err));
+	ASSERT_EQ(0, image_add_block(image, "high", 4ULL << 30,
+				     HIGH_PAGES * IMAGE_PAGE, &w->err));
+	for (i = 0; i < ARRAY_SIZE(bad); i++) {
+		image_set_window(image, &bad[i]);
+		EXPECT_EQ(0, image->window.size) TH_LOG("window %u", i);
+	}
+	image_free(image);
+}
+
 /* Each single bit of head and notes. */
 TEST_F(image, a_flipped_bit_of_head_or_notes_is_found)
 {
 	struct world *w = &self->w;
-	u64 head = sizeof(Elf64_Ehdr) + 3 * sizeof(Elf64_Phdr);
+	u64 head = sizeof(Elf64_Ehdr) + 4 * sizeof(Elf64_Phdr);
 	const Elf64_Phdr *note;
 	u64 at, tail;
 	int bit;

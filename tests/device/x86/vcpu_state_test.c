@@ -377,6 +377,7 @@ TEST_F(vcpu_state, registers_for_a_core_file)
 #define TABLES		0x10000ULL	/* a page for each level */
 #define KERNEL_TEXT	0xffffffff9e400000ULL
 #define KERNEL_AT	0x1600000ULL
+#define KERNEL_ENTRY(n)	(((KERNEL_TEXT >> 21 & 511) + (n)) * 8)
 
 static void put_entry(struct vm *vm, u64 at, u64 entry)
 {
@@ -410,32 +411,44 @@ static int map_kernel(struct vm *vm, struct error *err)
 	return ret;
 }
 
-static bool runs(struct vm *vm, u64 stext, u64 phys_base)
+static bool runs(struct vm *vm, u64 stext, u64 phys_base,
+		 struct arch_kernel *kernel)
 {
 	struct vmcoreinfo info;
 
 	info.len = (u32)snprintf(info.text, sizeof(info.text),
 				 "OSRELEASE=x\nSYMBOL(_stext)=%llx\nNUMBER(phys_base)=%lld\n",
 				 stext, (s64)phys_base);
-	return arch_vcpu_runs_kernel(vm->vcpus, &info);
+	return arch_vcpu_runs_kernel(vm->vcpus, &info, kernel);
 }
 
 TEST_F(vcpu_state, the_kernel_that_runs_is_known_by_its_page_tables)
 {
 	const u64 base = KERNEL_AT - (KERNEL_TEXT - 0xffffffff80000000ULL);
 	struct vmcoreinfo info = { .text = "OSRELEASE=x\n" };
+	struct arch_kernel kernel;
 	struct kvm_sregs2 s;
 
 	/* Not in long mode yet. */
-	EXPECT_FALSE(runs(self->vm, KERNEL_TEXT, base));
+	EXPECT_FALSE(runs(self->vm, KERNEL_TEXT, base, &kernel));
 	ASSERT_EQ(0, map_kernel(self->vm, &self->err))
 		TH_LOG("%s", self->err.text);
-	EXPECT_TRUE(runs(self->vm, KERNEL_TEXT, base));
+	EXPECT_TRUE(runs(self->vm, KERNEL_TEXT, base, &kernel));
+	EXPECT_EQ(KERNEL_TEXT, kernel.linear);
+	EXPECT_EQ(KERNEL_AT, kernel.physical);
+	EXPECT_EQ(2 * MIB, kernel.size);
+	/* More of it behind a gap, and something else behind that. */
+	put_entry(self->vm, TABLES + 0x2000 + KERNEL_ENTRY(3),
+		  (KERNEL_AT + 6 * MIB) | 0x83);
+	put_entry(self->vm, TABLES + 0x2000 + KERNEL_ENTRY(4), 0x400083);
+	EXPECT_TRUE(runs(self->vm, KERNEL_TEXT + 4096, base, &kernel));
+	EXPECT_EQ(KERNEL_TEXT, kernel.linear);
+	EXPECT_EQ(8 * MIB, kernel.size);
 	/* Another physical or virtual place: a kernel from before. */
-	EXPECT_FALSE(runs(self->vm, KERNEL_TEXT, base + 2 * MIB));
-	EXPECT_FALSE(runs(self->vm, KERNEL_TEXT + 2 * MIB, base - 2 * MIB));
-	EXPECT_FALSE(runs(self->vm, 0x1000, base));
-	EXPECT_FALSE(arch_vcpu_runs_kernel(self->vm->vcpus, &info));
+	EXPECT_FALSE(runs(self->vm, KERNEL_TEXT, base + 2 * MIB, &kernel));
+	EXPECT_FALSE(runs(self->vm, KERNEL_TEXT + 2 * MIB, base - 2 * MIB, &kernel));
+	EXPECT_FALSE(runs(self->vm, 0x1000, base, &kernel));
+	EXPECT_FALSE(arch_vcpu_runs_kernel(self->vm->vcpus, &info, &kernel));
 	/* A process of its own table: the other one is the page before. */
 	ASSERT_EQ(0, x86_ioctl(self->vm->vcpus->fd, KVM_GET_SREGS2, &s, "get",
 			       &self->err));
@@ -447,11 +460,11 @@ TEST_F(vcpu_state, the_kernel_that_runs_is_known_by_its_page_tables)
 		  (TABLES + 0x2000) | 3);
 	ASSERT_EQ(0, x86_ioctl(self->vm->vcpus->fd, KVM_SET_SREGS2, &s, "set",
 			       &self->err));
-	EXPECT_TRUE(runs(self->vm, KERNEL_TEXT, base));
+	EXPECT_TRUE(runs(self->vm, KERNEL_TEXT, base, &kernel));
 	/* A table outside memory. */
 	put_entry(self->vm, TABLES + 0x5000 + (KERNEL_TEXT >> 30 & 511) * 8,
 		  BIT_ULL(50) | 3);
-	EXPECT_FALSE(runs(self->vm, KERNEL_TEXT, base));
+	EXPECT_FALSE(runs(self->vm, KERNEL_TEXT, base, &kernel));
 }
 
 TEST_F(vcpu_state, nmi_reaches_a_vcpu)

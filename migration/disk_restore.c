@@ -172,17 +172,52 @@ static int resolve(struct disk *disk, struct description_device *dev,
 	}
 	if (!ret)
 		ret = option_swap_text(dev->class->options, dev->config,
-				       disk->given, disk->private_copy ?
+				       disk->mark, disk->private_copy ?
 				       private : path, err);
 	free(path);
 	return ret < 0 ? ret : 0;
 }
 
 /**
+ * disk_list_mark() - have the user replace disks
+ * @list: from the image
+ * @d: the machine's description; what stands in it for a disk that was not
+ *     replaced is found again by disk_list_resolve()
+ * @err: filled on failure
+ *
+ * The user may name the same path that the machine had, and means it.
+ *
+ * Return: 0, -EINVAL for a disk of a device that there is not, or -ENOMEM.
+ */
+int disk_list_mark(struct disk_list *list, struct description *d,
+		   struct error *err)
+{
+	int ret = 0;
+	u32 i;
+
+	for (i = 0; i < list->nr && ret >= 0; i++) {
+		struct disk *disk = &list->v[i];
+		struct description_device *dev = find_device(d, disk->device);
+
+		if (!dev)
+			return error_set(err, -EINVAL,
+					 "disks: the machine has no device %s",
+					 disk->device);
+		if (disk->state.kind == DISK_NOTHING)
+			continue;
+		snprintf(disk->mark, sizeof(disk->mark), "disk:%s",
+			 disk->name);
+		ret = option_swap_text(dev->class->options, dev->config,
+				       disk->given, disk->mark, err);
+	}
+	return ret < 0 ? ret : 0;
+}
+
+/**
  * disk_list_resolve() - find the disks of a machine that is going to be built
  * @list: from the image
- * @d: the machine's description, in which the user has replaced what he wanted;
- *     the names of other disks are replaced here
+ * @d: the machine's description, marked, in which the user has replaced what he
+ *     wanted; the names of other disks are replaced here
  * @req: what is wanted
  * @err: filled on failure
  *
@@ -201,13 +236,9 @@ int disk_list_resolve(struct disk_list *list, struct description *d,
 		struct disk *disk = &list->v[i];
 		struct description_device *dev = find_device(d, disk->device);
 
-		if (!dev)
-			return error_set(err, -EINVAL,
-					 "disks: the machine has no device %s",
-					 disk->device);
-		if (disk->state.kind != DISK_NOTHING &&
+		if (dev && *disk->mark &&
 		    option_has_text(dev->class->options, dev->config,
-				    disk->given))
+				    disk->mark))
 			ret = resolve(disk, dev, req, err);
 	}
 	return ret;

@@ -95,6 +95,17 @@ static void add_stale(struct disk_save *ds, const struct disk_list *old,
 	}
 }
 
+/* Without it stale copies stay, which does no harm. */
+static void open_folder(struct disk_save *ds, const char *path)
+{
+	char *folder = strndup(path, (size_t)(base_name(path) - path));
+
+	if (folder && ds->folder < 0)
+		ds->folder = open(*folder ? folder : ".",
+				  O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	free(folder);
+}
+
 /* What is not an image, or has no such note, has no copies either. */
 static void find_stale(struct disk_save *ds, const char *path)
 {
@@ -116,6 +127,8 @@ static void find_stale(struct disk_save *ds, const char *path)
 			add_stale(ds, &old, base_name(path));
 		disk_list_free(&old);
 	}
+	if (ds->stale_nr)
+		open_folder(ds, path);
 	image_free(image);
 	channel_close(ch);
 }

@@ -81,6 +81,7 @@ int disk_state_compare(const struct disk_state *then,
  * @name: the two together ("nvme0n1")
  * @given: its path, as it was given
  * @path: the same, absolute
+ * @mark: what stands for @given in a description while the user may replace it
  * @copy: name of its copy in the folder of the image, NULL for none
  * @state: at the snapshot's moment: of the copy, if there is one
  * @fd: of a machine that exists: the open disk, the device's; else -1
@@ -93,6 +94,7 @@ struct disk {
 	char name[40];
 	char *given;
 	char *path;
+	char mark[48];
 	char *copy;
 	struct disk_state state;
 	int fd;
@@ -208,6 +210,8 @@ struct disk_restore_request {
 	struct channel_control *control;
 };
 
+int disk_list_mark(struct disk_list *list, struct description *d,
+		   struct error *err) __must_check;
 int disk_list_resolve(struct disk_list *list, struct description *d,
 		      const struct disk_restore_request *req,
 		      struct error *err) __must_check;

@@ -7,6 +7,7 @@
  *
  *	restore_open()		the file is an image of this architecture, and
  *				its description is one that we can build
+ *	restore_mark_disks()
  *	(the caller)		replaces paths and names in the description
  *	restore_find_disks()	finds the disks that were not replaced, or makes
  *				private copies of them
@@ -192,6 +193,20 @@ void restore_close(struct restore *r)
 		channel_close(r->ch);
 	channel_control_destroy(&r->control);
 	free(r);
+}
+
+/**
+ * restore_mark_disks() - have the user replace disks in the description
+ * @r: the image; restore_find_disks() follows
+ * @err: filled on failure
+ *
+ * Return: as disk_list_mark().
+ */
+int restore_mark_disks(struct restore *r, struct error *err)
+{
+	int ret = disk_list_mark(&r->disks, r->description, err);
+
+	return ret ? error_prefix(err, "%s", r->ch->name) : 0;
 }
 
 /**

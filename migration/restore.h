@@ -40,6 +40,7 @@ int restore_open(const char *path, struct restore **out, struct error *err)
 	__must_check;
 void restore_close(struct restore *r);
 void restore_config(const struct restore *r, struct vm_config *config);
+int restore_mark_disks(struct restore *r, struct error *err) __must_check;
 int restore_find_disks(struct restore *r, enum disk_mode mode,
 		       struct error *err) __must_check;
 int restore_check_disks(struct restore *r, struct vm *vm, struct error *err)

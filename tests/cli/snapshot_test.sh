@@ -19,6 +19,7 @@ mkdir to
 # What is given stands before lkvm.
 start()
 {
+	rm -f one.out
 	"$@" "$LKVM" run --name one -k "$GUEST" -i initrd -m $RAM_MIB \
 		--nodefaults -p test=idle --nvme disk </dev/null >one.out \
 		2>one.err &

@@ -38,6 +38,7 @@ packages()
 	test)
 		packages build
 		echo linux-source xz-utils clang libclang-rt-14-dev sparse
+		echo xfsprogs
 		;;
 	lint)
 		echo linux-source xz-utils perl codespell shellcheck mandoc

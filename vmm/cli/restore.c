@@ -250,7 +250,7 @@ static int prepare(struct restore *r, const struct restore_options *opts,
 
 	r->clock = (enum vm_clock)opts->clock;
 	r->force_disks = opts->force;
-	if (replace(r, opts, args, &err))
+	if (restore_mark_disks(r, &err) || replace(r, opts, args, &err))
 		return cli_fail(EXIT_ERROR, &err);
 	if (opts->verify)
 		code = verify(r, opts->json);

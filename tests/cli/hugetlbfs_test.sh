@@ -65,6 +65,46 @@ same "no file is seen" "$(ls huge)" ""
 wait
 same "its pages are free again" "$(free)" "$all"
 
+# ---- restored -----------------------------------------------------------------------
+
+# answers: waits until the machine can be asked.
+answers()
+{
+	for _ in $(seq 300); do
+		"$LKVM" stat -n huge >/dev/null 2>&1 && return
+		sleep 0.1
+	done
+	cat out err
+	return 1
+}
+
+# restores NAME PAGES OPTION...: from vm.snap, and that many pages are taken.
+restores()
+{
+	restores_name=$1
+	restores_pages=$2
+	shift 2
+	"$LKVM" restore "$@" vm.snap </dev/null >out 2>err &
+	check "$restores_name" answers
+	same "$restores_name: its pages" "$(free)" $((all - restores_pages))
+}
+
+run -m 32
+check "a machine to be saved" up
+check "it is saved" "$LKVM" snapshot -n huge --stop vm.snap
+wait
+restores "restored into the hugetlbfs" 16
+check "saved once more" "$LKVM" snapshot -n huge --stop vm.snap
+wait
+restores "restored into ordinary memory" 0 --hugetlbfs none
+check "and saved from there" "$LKVM" snapshot -n huge --stop vm.snap
+wait
+restores "restored into a hugetlbfs from ordinary memory" 16 \
+	--hugetlbfs "$work/huge"
+"$LKVM" stop --force -n huge
+wait
+same "all pages are free again" "$(free)" "$all"
+
 many=$((all * 2 + 2))
 bad "more than there is" 1 \
 	"huge has less than $((many / 2)) free pages of 2048 KiB; .*nr_hugepages" \

@@ -141,4 +141,44 @@ check "it is ended" "$LKVM" stop -n two --force
 wait "$pid"
 same "nothing is left behind" "$(left_behind)" ""
 
+# ---- a reboot after the restore -------------------------------------------------------
+
+# says TEXT: waits until the console has it.
+says()
+{
+	for _ in $(seq 300); do
+		grep -q "$1" out && return
+		sleep 0.1
+	done
+	cat out err
+	return 1
+}
+
+# The guest resets the machine when its input ends.
+cp "$GUEST" kernel
+"$LKVM" run --name three -k kernel -m 32 -c 1 --nodefaults --reboot restart \
+	-p test=serial-echo,reset </dev/zero >out 2>err &
+check "a guest waits for input" says 'guest: start serial-echo'
+check "it is saved" "$LKVM" snapshot -n three --stop three.snap
+wait
+
+# reboots: restores it and sends it an EOT; its process is in $pid.
+reboots()
+{
+	printf '\004' | "$LKVM" restore three.snap >out 2>err &
+	pid=$!
+}
+
+reboots
+check "reboot: the kernel is started anew" says 'guest: up after'
+"$LKVM" stop --force -n three
+wait "$pid"
+rm kernel
+reboots
+wait "$pid"
+same "reboot without the kernel: exit code" "$?" 1
+check "reboot without the kernel: it is named" \
+	grep -q "three: .*$work/kernel: No such file" err
+same "reboot: nothing is left behind" "$(left_behind)" ""
+
 tap_done

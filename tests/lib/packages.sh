@@ -7,6 +7,7 @@
 #   test     to compile and run the tests of all levels
 #   lint     the checkers
 #   system   to make kernels and disk images, and the emulated outer machine
+#   debug    debuggers that open a snapshot
 #   bench    what lkvm is measured beside
 #
 # This is the only place that names packages of the machine that one works on;
@@ -46,6 +47,10 @@ packages()
 		;;
 	system)
 		echo qemu-system-x86 e2fsprogs binutils cpio perl-base
+		;;
+	debug)
+		packages system
+		echo gdb python3-drgn
 		;;
 	bench)
 		packages system

@@ -1,12 +1,13 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# run.sh [-l LKVM] [-s SUMMARY] [TEST...] - the system tests
+# run.sh [-l LKVM] [-s SUMMARY] [-o DIR] [TEST...] - the system tests
 #
 # Runs tests/system/test-*.sh, or those that are named, with a stock Debian
 # kernel. They run on this machine if its processor can run it, else in the
 # emulated outer machine (nested.sh); it says which. The tests print TAP;
-# SUMMARY is as run-tap.sh writes it.
+# SUMMARY is as run-tap.sh writes it. With -o, what is worth keeping for a look
+# with other tools is put into DIR: a test finds its name in SYSTEM_OUT.
 #
 # From the environment: GUEST_CPUS, the numbers of processors to test with
 # ("1 4"); LKVM_GUEST_KERNEL, a kernel to use instead of Debian's, directly on
@@ -19,10 +20,12 @@ cd "$(dirname "$0")/../.."
 
 lkvm=${O:-build}/lkvm
 summary=
-while getopts l:s: opt; do
+out=
+while getopts l:s:o: opt; do
 	case $opt in
 	l) lkvm=$OPTARG ;;
 	s) summary=$OPTARG ;;
+	o) out=$(realpath "$OPTARG") ;;
 	*) exit 2 ;;
 	esac
 done
@@ -53,16 +56,18 @@ export GUEST_CPUS="${GUEST_CPUS:-1 4}"
 case $level in
 direct*)
 	echo "# system tests: $level"
-	(cd "$temp/stage" && $run "$temp/summary" "$@")
+	(cd "$temp/stage" && SYSTEM_OUT=$out $run "$temp/summary" "$@")
 	;;
 *)
 	echo "# system tests: $level"
 	sh tests/system/nested.sh -l "$temp/log" -o "$temp" "$temp/stage" \
-		"GUEST_CPUS='$GUEST_CPUS' $run /out/summary $*" || {
+		"mkdir /out/keep; SYSTEM_OUT=${out:+/out/keep} \
+			GUEST_CPUS='$GUEST_CPUS' $run /out/summary $*" || {
 		echo "not ok - the outer machine ended with exit code $?"
 		tail -n 20 "$temp/log" | sed 's/^/# outer: /'
 		echo "0 1 0 outer machine" >>"$temp/summary"
 	}
+	[ -z "$out" ] || cp -r "$temp/keep/." "$out/"
 	;;
 esac
 [ -s "$temp/summary" ] || echo "0 1 0 system tests without a result" \

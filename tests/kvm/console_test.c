@@ -162,7 +162,7 @@ static void pseudo_terminal(struct __test_metadata *_metadata,
 	snprintf(line, sizeof(line), "ttyS%s is connected to ", port);
 	said = machine_expect(m, line, WAIT_MS);
 	ASSERT_NE(NULL, said);
-	EXPECT_EQ(1, sscanf(said + strlen(line), "%39s", path));
+	EXPECT_TRUE(sscanf(said + strlen(line), "%39s", path) == 1);
 	EXPECT_NE(NULL, machine_expect(m, "serial-port: ready", WAIT_MS));
 	fd = open(path, O_RDWR | O_NOCTTY | O_CLOEXEC);
 	ASSERT_GE(fd, 0);

@@ -11,5 +11,7 @@ const char *__tsan_default_suppressions(void)
 {
 	return
 	/* A page that changes while it is saved is dirty, and saved again. */
-	"race:put_piece\n";
+	"race:put_piece\n"
+	/* What was found is read again when the guest has stopped. */
+	"race:vmcoreinfo_scan\n";
 }

@@ -30,15 +30,14 @@ trap 'exit 130' INT TERM HUP
 
 mkdir -p "$temp/stage/tests/kvm"
 cp -r tests/lib "$temp/stage/tests/"
-stage_program "$temp/stage" "$build/lkvm"
+stage_program "$temp/stage" "$build/lkvm" lkvm
 stage_copy "$temp/stage" "$build/tests/kvm/guest.elf" tests/kvm/guest.elf
 stage_copy "$temp/stage" "$build/tests/kvm/guest-linux.elf" \
 	tests/kvm/guest-linux.elf
 programs=
 for program; do
 	name=${program##*/}
-	stage_program "$temp/stage" "$program"
-	mv "$temp/stage/$name" "$temp/stage/tests/kvm/$name"
+	stage_program "$temp/stage" "$program" "tests/kvm/$name"
 	programs="$programs ./tests/kvm/$name"
 done
 sh tests/system/nested.sh -l "$temp/log" -o "$temp" "$temp/stage" \

@@ -48,6 +48,24 @@ bool image_is_zero(const void *data, u64 len)
 }
 
 /**
+ * image_is_text() - is it a string that can be shown?
+ * @data: what
+ * @len: bytes, at least 1, the NUL included
+ *
+ * Return: true when it is printable ASCII with a NUL at its end.
+ */
+bool image_is_text(const void *data, u64 len)
+{
+	const char *text = data;
+	u64 i;
+
+	for (i = 0; i < len - 1; i++)
+		if (text[i] < ' ' || text[i] > '~')
+			return false;
+	return !text[i];
+}
+
+/**
  * image_note_size() - what a note takes in the image
  * @note: the note
  *

@@ -106,8 +106,8 @@ static int block_read(const void *fdt, int node, struct image_block *b,
 
 	name = fdt_getprop(fdt, node, "label", &len);
 	if (!name || len < 2 || (size_t)len > sizeof(b->name) ||
-	    strnlen(name, (size_t)len) != (size_t)len - 1)
-		return error_set(err, -EINVAL, "name: missing or malformed");
+	    !image_is_text(name, (u64)len))
+		return error_set(err, -EINVAL, "label: missing or malformed");
 	ret = get_u64(fdt, node, "address", &address, err);
 	if (!ret)
 		ret = get_u64(fdt, node, "size", &size, err);

@@ -61,6 +61,7 @@ struct image_commit_note {
 static_assert(sizeof(struct image_commit_note) == 68, "layout");
 
 bool image_is_zero(const void *data, u64 len);
+bool image_is_text(const void *data, u64 len);
 u64 image_note_size(const struct image_note *note);
 const struct image_block *image_window_block(const struct image *image,
 					     const struct image_window *window);

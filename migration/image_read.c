@@ -186,8 +186,7 @@ static int parse_note(struct image *image, const u8 *tail, u64 *at, u64 end,
 	name_len = round_up_to(nhdr.n_namesz, IMAGE_NOTE_ALIGN);
 	if (!nhdr.n_namesz || nhdr.n_namesz > sizeof(note->owner) ||
 	    !range_fits(*at, name_len, end) ||
-	    strnlen((const char *)tail + *at, nhdr.n_namesz) !=
-	    nhdr.n_namesz - 1)
+	    !image_is_text(tail + *at, nhdr.n_namesz))
 		return bad(image, err, "a note's owner is malformed");
 	memcpy(note->owner, tail + *at, nhdr.n_namesz);
 	*at += name_len;

@@ -119,6 +119,8 @@ TEST_F(snapshot, holds_memory_as_it_is_when_the_guest_stops)
 				&self->rnd, RAM - 512)), buf, sizeof(buf)));
 		}
 		iothread_run_once(&self->vm->loop, false);
+		/* Leave the processors to those who save, now and then. */
+		usleep(20);
 	}
 	ASSERT_EQ(0, self->result.code);
 	EXPECT_EQ(VM_PAUSED, vm_phase_get(self->vm));

@@ -78,11 +78,7 @@ static int check_trees(struct shown *s, struct error *err)
 static const char *text_at(const void *tree, const char *path,
 			   const char *name)
 {
-	int node = tree ? fdt_path_offset(tree, path) : -1, len;
-	const char *text = node < 0 ? NULL : fdt_getprop(tree, node, name,
-							 &len);
-
-	return text && len > 0 && !text[len - 1] ? text : "?";
+	return tree ? tree_text(tree, path, name) : "?";
 }
 
 static u64 age_s(const struct image *image)

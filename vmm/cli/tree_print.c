@@ -8,8 +8,8 @@
  * In JSON a property of 4 or 8 bytes is one number, since that is what ours
  * are, and bytes are a string of hexadecimal digits.
  *
- * A tree comes from a file and is hostile: tree_check() goes first, and what is
- * shown is made printable.
+ * A tree comes from a file and is hostile: tree_check() goes first, and nothing
+ * is shown that would not be text on a terminal.
  */
 #include <json-c/json.h>
 #include <libfdt.h>
@@ -19,6 +19,34 @@
 #include "vmm/cli/tree_print.h"
 
 #define DEPTH_MAX	32
+
+static bool is_printable(char c)
+{
+	return c >= ' ' && c < 0x7f;
+}
+
+static bool is_name(const char *name)
+{
+	while (name && is_printable(*name))
+		name++;
+	return name && !*name;
+}
+
+/* The names of a node and of its properties can be shown. */
+static bool has_names(const void *fdt, int node)
+{
+	const char *name;
+	int prop;
+
+	if (!is_name(fdt_get_name(fdt, node, NULL)))
+		return false;
+	fdt_for_each_property_offset(prop, fdt, node) {
+		fdt_getprop_by_offset(fdt, prop, &name, NULL);
+		if (!is_name(name))
+			return false;
+	}
+	return true;
+}
 
 /**
  * tree_check() - may a tree be looked at?
@@ -34,17 +62,30 @@ int tree_check(const void *fdt, u64 len, struct error *err)
 						    fdt_check_full(fdt, len);
 	int node, depth = 0;
 
-	for (node = 0; !ret && node >= 0; node = fdt_next_node(fdt, node,
-							       &depth))
-		if (depth > DEPTH_MAX)
+	/* Behind the last one the depth is negative. */
+	for (node = 0; !ret && node >= 0 && depth >= 0;
+	     node = fdt_next_node(fdt, node, &depth))
+		if (depth > DEPTH_MAX || !has_names(fdt, node))
 			ret = -FDT_ERR_BADSTRUCTURE;
 	return ret ? error_set(err, -EINVAL, "no device tree: %s",
 			       fdt_strerror(ret)) : 0;
 }
 
-static bool is_printable(char c)
+/**
+ * tree_text() - a property that is to be one string
+ * @fdt: a tree that tree_check() has passed
+ * @path: of the node
+ * @name: of the property
+ *
+ * Return: the string, "?" when there is none that can be shown.
+ */
+const char *tree_text(const void *fdt, const char *path, const char *name)
 {
-	return c >= ' ' && c < 0x7f;
+	int node = fdt_path_offset(fdt, path), len = 0;
+	const char *text = node < 0 ? NULL : fdt_getprop(fdt, node, name,
+							 &len);
+
+	return text && len > 0 && !text[len - 1] && is_name(text) ? text : "?";
 }
 
 /* One string or more, none of them empty. */
@@ -95,12 +136,6 @@ static void put_value(const void *data, int len, FILE *out)
 	}
 }
 
-static void put_name(const char *name, FILE *out)
-{
-	for (; *name; name++)
-		putc(is_printable(*name) ? *name : '?', out);
-}
-
 static void indent(int depth, FILE *out)
 {
 	while (depth--)
@@ -118,7 +153,7 @@ static void put_properties(const void *fdt, int node, int depth, FILE *out)
 		if (!data)
 			continue;
 		indent(depth, out);
-		put_name(name, out);
+		fputs(name, out);
 		if (len) {
 			fputs(" = ", out);
 			put_value(data, len, out);
@@ -133,7 +168,7 @@ static void put_node(const void *fdt, int node, const char *name, int depth,
 	int sub;
 
 	indent(depth, out);
-	put_name(name, out);
+	fputs(name, out);
 	fputs(" {\n", out);
 	put_properties(fdt, node, depth + 1, out);
 	fdt_for_each_subnode(sub, fdt, node)
@@ -169,7 +204,7 @@ void tree_print_property(const void *fdt, int prop, FILE *out)
 
 	if (!data)
 		return;
-	put_name(name, out);
+	fputs(name, out);
 	putc('=', out);
 	if (is_strings(data, len))
 		for (i = 0; i < len - 1; i++)

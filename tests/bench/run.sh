@@ -7,6 +7,7 @@
 #            a guest, beside io_uring alone on the same file
 #   guest    fio in a Linux guest, beside QEMU and kvmtool
 #   start    from exec() to the guest's first instruction, and memory
+#   save     memory into a file, beside dd, fio and QEMU
 #   restore  the same of a guest that goes on from a file, with little memory and
 #            with much, beside QEMU
 #
@@ -29,14 +30,14 @@ while getopts r: opt; do
 	esac
 done
 shift $((OPTIND - 1))
-[ $# -gt 0 ] || set -- device guest start restore
+[ $# -gt 0 ] || set -- device guest start save restore
 
 O=${O:-build}
 export O
 out=$O/bench
 mkdir -p "$out"
 case $* in
-*guest*) sh tests/lib/packages.sh bench ;;
+*guest* | *save*) sh tests/lib/packages.sh bench ;;
 esac
 
 # Functions for awk: the median of what was kept under a key.
@@ -202,6 +203,45 @@ start_table()
 	echo
 }
 
+save()
+{
+	sh tests/bench/save.sh -r "$rounds" >"$out/save"
+}
+
+save_table()
+{
+	echo "Memory into a file on the disk, synced"
+	echo
+	awk -F'\t' "$median"'
+		{
+			keep($1, $2 / ($3 / 1000000))
+			keep($1 " s", $3 / 1000000)
+			if ($4 != "-")
+				keep($1 " pause", $4 / 1000)
+			mib[$1] = $2
+		}
+		function line(key, text, other) {
+			if (n[key])
+				printf "%-34s %6d %8.2f %8.0f %8s %s\n", text,
+					mib[key], median(key " s"), median(key),
+					number(key " pause", "%.1f"),
+					ratio(key, other)
+		}
+		END {
+			printf "%-34s %6s %8s %8s %8s %s\n", "", "MiB", "s",
+				"MiB/s", "pause ms", "ratio"
+			line("random lkvm", "lkvm, random bytes", "random fio")
+			line("random dd", "dd, the same bytes", "random fio")
+			line("random fio", "fio, io_uring, 32 times 1 MiB",
+				"random fio")
+			line("empty lkvm", "lkvm, nearly empty", "random fio")
+			line("guest lkvm", "lkvm, a guest with an initrd",
+				"guest qemu")
+			line("guest qemu", "qemu, the same guest", "guest qemu")
+		}' "$out/save"
+	echo
+}
+
 restore()
 {
 	rm -f "$out/restore"
@@ -237,7 +277,7 @@ restore_table()
 
 for part; do
 	case $part in
-	device | guest | start | restore) "$part" ;;
+	device | guest | start | save | restore) "$part" ;;
 	*) die "no such part: $part" ;;
 	esac
 done

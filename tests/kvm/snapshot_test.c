@@ -186,9 +186,11 @@ TEST_F_TIMEOUT(snapshot, saved_and_ended, LIMIT_S)
 /* Room for nothing, for a part, for nearly all. */
 TEST_F_TIMEOUT(snapshot, without_room_the_guest_runs_on, LIMIT_S)
 {
-	static const char *const sizes[] = { "size=4k", "size=64k", "size=1m" };
+	static const char *const sizes[] = {
+		"size=4k", "size=64k", "size=1m", NULL,
+	};
+	const char *const *size;
 	char small[100], left[300];
-	unsigned int i;
 
 	if (unavailable())
 		SKIP(return, "%s", unavailable());
@@ -204,12 +206,11 @@ TEST_F_TIMEOUT(snapshot, without_room_the_guest_runs_on, LIMIT_S)
 	}
 	ASSERT_TRUE(begin(self));
 	snprintf(self->path, sizeof(self->path), "%s/vm.snap", small);
-	for (i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
-		ASSERT_EQ(0, mount("none", small, "tmpfs", MS_REMOUNT,
-				   sizes[i]));
+	for (size = sizes; *size; size++) {
+		ASSERT_EQ(0, mount("none", small, "tmpfs", MS_REMOUNT, *size));
 		EXPECT_EQ(1, take(self, NULL));
 		EXPECT_NE(NULL, strstr(self->m.said, "No space left"))
-			TH_LOG("%s: %s", sizes[i], self->m.said);
+			TH_LOG("%s: %s", *size, self->m.said);
 		EXPECT_EQ(1, take(self, "--stop"));
 		EXPECT_EQ(0, files(small, "", left, sizeof(left)) - 2)
 			TH_LOG("left: %s", left);

@@ -510,6 +510,7 @@ TEST_F(snapshot, ended_at_random_moments)
 	static const char *const modes[] = { "live", "pause" };
 	struct json_object *obj;
 	int fd, other, round;
+	u64 how;
 
 	other = new_client(self);
 	for (round = 0; round < 30; round++) {
@@ -517,23 +518,20 @@ TEST_F(snapshot, ended_at_random_moments)
 		ASSERT_TRUE(begin(self, fd,
 				  modes[test_random_below(&self->rnd, 2)]));
 		usleep((useconds_t)test_random_below(&self->rnd, 150000));
-		switch (test_random_below(&self->rnd, 3)) {
-		case 0:
-			close(fd);
-			break;
-		case 1:
+		how = test_random_below(&self->rnd, 3);
+		if (how == 1) {
 			ASSERT_TRUE(say(other,
 					"{\"command\":\"snapshot-cancel\"}\n"));
 			obj = next_line(self, other);
 			EXPECT_NE(NULL, obj);
 			json_object_put(obj);
-			/* fall through */
-		default:
+		}
+		if (how) {
 			obj = answer(_metadata, self, fd);
 			EXPECT_NE(NULL, obj);
 			json_object_put(obj);
-			close(fd);
 		}
+		close(fd);
 		run_until_idle(self);
 		EXPECT_TRUE(list_is_empty(&self->control->jobs));
 		EXPECT_EQ(VM_RUNNING, vm_phase_get(self->vm));

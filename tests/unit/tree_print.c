@@ -2,12 +2,13 @@
 /**
  * DOC: trees as source text and as JSON, hostile ones among them
  */
+#include "tests/lib/harness.h"
+
 #include <json-c/json.h>
 #include <libfdt.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "tests/lib/harness.h"
 #include "tests/lib/random.h"
 #include "vmm/cli/progress.h"
 #include "vmm/cli/tree_print.h"
@@ -51,6 +52,7 @@ static void add_kinds(void *fdt)
 	fdt_property(fdt, "two", "ab\0c", 5);
 	fdt_property_u32(fdt, "cell", 7);
 	fdt_property_u64(fdt, "wide", 1ULL << 40);
+	fdt_property_string(fdt, "no-text", "");
 	fdt_property(fdt, "bytes", "\0\1\2", 3);
 	fdt_property(fdt, "not-text", "a\nb", 4);
 	fdt_property(fdt, "no-strings", "\0a\0", 3);
@@ -71,6 +73,7 @@ TEST_F(tree, each_kind_of_property_as_source)
 		     "\t\ttwo = \"ab\", \"c\";\n"
 		     "\t\tcell = <0x07>;\n"
 		     "\t\twide = <0x100 0x00>;\n"
+		     "\t\tno-text = [00];\n"
 		     "\t\tbytes = [00 01 02];\n"
 		     "\t\tnot-text = <0x610a6200>;\n"
 		     "\t\tno-strings = [00 61 00];\n"
@@ -87,7 +90,12 @@ TEST_F(tree, each_kind_of_property_as_json)
 	add_kinds(self->buf);
 	ASSERT_EQ(0, finish(self));
 	obj = tree_to_json(self->buf, 0);
-	EXPECT_STREQ("{\"empty\":\"\",\"one\":\"a \\\"b\\\" \\\\c\",\"two\":[\"ab\",\"c\"],\"cell\":7,\"wide\":1099511627776,\"bytes\":\"000102\",\"not-text\":1628070400,\"no-strings\":\"006100\",\"sub@1\":{\"x\":4294967295}}",
+	EXPECT_STREQ("{\"empty\":\"\",\"one\":\"a \\\"b\\\" \\\\c\","
+		     "\"two\":[\"ab\",\"c\"],\"cell\":7,"
+		     "\"wide\":1099511627776,\"no-text\":\"\","
+		     "\"bytes\":\"000102\","
+		     "\"not-text\":1628070400,\"no-strings\":\"006100\","
+		     "\"sub@1\":{\"x\":4294967295}}",
 		     json_object_to_json_string_ext(obj,
 						    JSON_C_TO_STRING_PLAIN));
 	json_object_put(obj);
@@ -97,7 +105,7 @@ TEST_F(tree, a_line_of_text)
 {
 	static const char *const want[] = {
 		"empty=", "one=a \"b\" \\c", "two=ab,c", "cell=7",
-		"wide=1099511627776", "bytes=000102", "not-text=1628070400",
+		"wide=1099511627776", "no-text=", "bytes=000102", "not-text=1628070400",
 		"no-strings=006100",
 	};
 	int prop;
@@ -110,7 +118,7 @@ TEST_F(tree, a_line_of_text)
 		tree_print_property(self->buf, prop, self->out);
 		fflush(self->out);
 		self->text[self->len] = 0;
-		ASSERT_LT(i, sizeof(want) / sizeof(want[0]));
+		ASSERT_LT(i, ARRAY_SIZE(want));
 		EXPECT_STREQ(want[i++], self->text);
 	}
 }

@@ -316,8 +316,8 @@ static void show_text(const struct shown *s)
 	printf("  size         %s, on disk %s\n",
 	       progress_bytes(image->size, text, sizeof(text)),
 	       progress_bytes(s->disk_bytes, more, sizeof(more)));
-	printf("  checksums    of headers and notes: right; of %llu pages: see 'lkvm snapshot verify'\n",
-	       pages);
+	printf("  checksums    of headers and notes: right; of %llu pages: see %s\n",
+	       pages, "'lkvm snapshot verify'");
 	if (machine)
 		show_machine(machine);
 	show_blocks(image);

@@ -101,6 +101,12 @@ static bool is_strings(const char *data, int len)
 	return true;
 }
 
+/* In what is not source text. */
+static bool is_empty_string(const char *data, int len)
+{
+	return len == 1 && !data[0];
+}
+
 static void put_strings(const char *data, int len, FILE *out)
 {
 	const char *end = data + len;
@@ -206,7 +212,7 @@ void tree_print_property(const void *fdt, int prop, FILE *out)
 		return;
 	fputs(name, out);
 	putc('=', out);
-	if (is_strings(data, len))
+	if (is_strings(data, len) || is_empty_string(data, len))
 		for (i = 0; i < len - 1; i++)
 			putc(text[i] ? text[i] : ',', out);
 	else if (len == 4)
@@ -252,7 +258,7 @@ static struct json_object *bytes_to_json(const u8 *data, int len)
 
 static struct json_object *value_to_json(const void *data, int len)
 {
-	if (is_strings(data, len))
+	if (is_strings(data, len) || is_empty_string(data, len))
 		return strings_to_json(data, len);
 	if (len == 4)
 		return json_object_new_int64(fdt32_ld(data));

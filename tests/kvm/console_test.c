@@ -169,8 +169,10 @@ static void pseudo_terminal(struct __test_metadata *_metadata,
 	EXPECT_EQ(11, write(fd, "Hello port\n", 11));
 	EXPECT_EQ(11, read_line(fd, line, sizeof(line)));
 	EXPECT_STREQ("HELLO PORT\n", line);
-	close(fd);
+	/* What nobody has read is gone when the machine ends: so not before. */
+	EXPECT_EQ(1, write(fd, "\n", 1));
 	EXPECT_EQ(GUEST_EXIT_PASS, machine_wait(m, WAIT_MS));
+	close(fd);
 }
 
 TEST_F_TIMEOUT(console, second_port_on_a_pseudo_terminal, LIMIT_S)

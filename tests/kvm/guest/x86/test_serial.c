@@ -5,7 +5,7 @@
  * serial-echo reads until EOT and tells how many bytes came and their hash;
  * the host sends as fast as it can, and nothing may be lost. With slow=US the
  * guest takes a rest after each character, so that the host has to wait.
- * serial-port does the same for a line on another port, and answers it there.
+ * serial-port answers lines on another port.
  */
 #include "tests/kvm/guest/lib.h"
 #include "tests/kvm/guest/platform.h"
@@ -161,11 +161,14 @@ static void other_put(uint8_t c)
 	outb(other->base, c);
 }
 
-/* Takes a line by interrupts and sends it back, letters made capitals. */
-static int other_line(unsigned int irq)
+/*
+ * Takes bytes by interrupts and sends them back, letters made capitals. An
+ * empty line is the end, by which the host tells that it has read all.
+ */
+static int other_lines(unsigned int irq)
 {
 	const uint64_t end = now_ns() + SILENCE_NS;
-	uint8_t c;
+	uint8_t c = 0, before = 0;
 
 	do {
 		const uint32_t seen = irq_seen(irq);
@@ -175,9 +178,10 @@ static int other_line(unsigned int irq)
 		CHECK(ring_in != ring_out || now_ns() < end, "nothing came");
 		if (ring_in == ring_out)
 			continue;
+		before = c;
 		c = ring[ring_out++ % sizeof(ring)];
 		other_put(c >= 'a' && c <= 'z' ? (uint8_t)(c - 32) : c);
-	} while (c != '\n');
+	} while (c != '\n' || before != '\n');
 	return 0;
 }
 
@@ -196,7 +200,7 @@ static int test_port(void)
 	outb(other_at(COM_MCR), MCR_NORMAL);
 	outb(other_at(COM_IER), IER_RECEIVE);
 	print("guest: serial-port: ready\n");
-	ret = other_line((unsigned int)irq);
+	ret = other_lines((unsigned int)irq);
 	outb(other_at(COM_IER), 0);
 	irq_line_detach(other->line);
 	return ret;
@@ -206,7 +210,7 @@ const struct test serial_tests[] = {
 	{ "serial-echo", test_echo,
 	  "receive until EOT, tell bytes and hash (rx=irq slow=US)" },
 	{ "serial-port", test_port,
-	  "answer a line on another port (port=1 to 3)" },
+	  "answer lines on another port (port=1 to 3)" },
 	{ "serial-loop", test_loopback, "loopback mode of the serial port" },
 	{ 0 },
 };

@@ -39,6 +39,10 @@ check "core: the guest runs on" sh -c './lkvm list | grep -q "core.*running"'
 ./lkvm stop --force -n core
 machine_ends "core: lkvm run ends with" 5
 guest_output >core.text
+if [ ! -e core.snap ]; then
+	tap_done
+	exit 1
+fi
 
 # The first program header has the notes, which end with the file.
 dd if=core.snap of=core.notes bs=1048576 \

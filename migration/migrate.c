@@ -183,15 +183,17 @@ static int say_hello(struct migrate *m, struct error *err)
 
 static int open_peer(struct migrate *m, struct error *err)
 {
+	struct channel *peer;
 	int ret;
 
-	ret = channel_peer_open(m->links, m->links_nr, m->request.peer,
-				&m->peer, err);
+	ret = channel_peer_open(m->links, m->links_nr, m->request.peer, &peer,
+				err);
 	if (ret)
 		return ret;
-	m->peer->control = &m->control;
-	channel_peer_rate(m->peer, m->request.rate);
-	ret = image_create(m->peer, arch_elf_machine, &m->image, err);
+	peer->control = &m->control;
+	channel_peer_rate(peer, m->request.rate);
+	atomic_store(&m->peer, peer);
+	ret = image_create(peer, arch_elf_machine, &m->image, err);
 	if (ret)
 		return ret;
 	image_set_transit(m->image);
@@ -356,6 +358,10 @@ static void find_reason(struct migrate *m)
 	struct error why = ERROR_INIT;
 	struct frame f;
 
+	/* The first failure says more than those that come of it. */
+	if (m->peer && channel_peer_failure(m->peer, &why))
+		m->err = why;
+	why = (struct error)ERROR_INIT;
 	if (m->err.code != -EPIPE && m->err.code != -ECONNRESET)
 		return;
 	channel_control_again(&m->control, LAST_WORDS_MS);
@@ -558,6 +564,32 @@ int migrate_start(struct vm *vm, const struct migrate_request *req,
 }
 
 /**
+ * migrate_too_late() - can a migration not be cancelled any more?
+ * @m: the migration
+ *
+ * Context: any thread.
+ * Return: true once the machine is being handed over.
+ */
+bool migrate_too_late(const struct migrate *m)
+{
+	return atomic_load(&m->step) >= MIGRATE_TAKE;
+}
+
+/**
+ * migrate_sent() - what went to the destination so far
+ * @m: the migration
+ *
+ * Context: main loop.
+ * Return: counters that go on counting; NULL before there is a destination.
+ */
+const struct peer_stats *migrate_sent(const struct migrate *m)
+{
+	struct channel *peer = atomic_load(&m->peer);
+
+	return peer ? channel_peer_stats(peer) : NULL;
+}
+
+/**
  * migrate_cancel() - give a migration up
  * @m: the migration; &migrate_request.on_done still comes
  * @err: filled when it is too late
@@ -567,7 +599,7 @@ int migrate_start(struct vm *vm, const struct migrate_request *req,
  */
 int migrate_cancel(struct migrate *m, struct error *err)
 {
-	if (atomic_load(&m->step) >= MIGRATE_TAKE)
+	if (migrate_too_late(m))
 		return error_set(err, -EBUSY,
 				 "the machine is being handed over to %s",
 				 m->request.peer);

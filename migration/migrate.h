@@ -9,6 +9,7 @@
 #include "migration/memory_save.h"
 #include "vmm/iothread.h"
 
+struct peer_stats;
 struct vm;
 
 /**
@@ -106,7 +107,7 @@ struct migrate {
 	struct channel_control control;
 	struct frame_link links[HELLO_LINKS_MAX];
 	u32 links_nr;
-	struct channel *peer;
+	struct channel *_Atomic peer;
 	struct image *image;
 	struct memory_save ms;
 	struct dirty_log log;
@@ -128,6 +129,8 @@ struct migrate {
 int migrate_start(struct vm *vm, const struct migrate_request *req,
 		  struct migrate **out, struct error *err) __must_check;
 int migrate_cancel(struct migrate *m, struct error *err);
+bool migrate_too_late(const struct migrate *m);
+const struct peer_stats *migrate_sent(const struct migrate *m);
 void migrate_destroy(struct migrate *m);
 
 #endif /* LKVM_MIGRATE_H */

@@ -81,14 +81,15 @@ static struct receive_link *add_link(struct receive *r, struct channel *ch)
  * receive_create() - begin with the first connection
  * @ch: the connection; closed by receive_destroy(), also after a failure here
  * @links_max: most connections that there can be
+ * @hello_ms: so long may each connection take to say what it is; 0 for ever
  * @out: the machine that arrives
  * @err: filled on failure
  *
  * Context: may block.
  * Return: 0, or a negative errno for a peer that cannot be worked with.
  */
-int receive_create(struct channel *ch, u32 links_max, struct receive **out,
-		   struct error *err)
+int receive_create(struct channel *ch, u32 links_max, u64 hello_ms,
+		   struct receive **out, struct error *err)
 {
 	struct receive *r = receive_alloc(err);
 	struct receive_link *first;
@@ -107,6 +108,8 @@ int receive_create(struct channel *ch, u32 links_max, struct receive **out,
 		return ret;
 	}
 	first = add_link(r, ch);
+	r->hello_ms = hello_ms;
+	channel_control_deadline(&r->control, hello_ms);
 	ret = hello_receive(&first->link, FRAME_HELLO, &h, err);
 	if (!ret && le32_to_cpu(h.index))
 		ret = error_set(err, -EPROTO,
@@ -145,6 +148,7 @@ int receive_add(struct receive *r, struct channel *ch, struct error *err)
 	struct hello h;
 	int ret;
 
+	channel_control_deadline(&r->control, r->hello_ms);
 	ret = hello_receive(&l->link, FRAME_HELLO, &h, err);
 	if (!ret && (memcmp(h.job, r->job, sizeof(h.job)) ||
 		     le32_to_cpu(h.index) != r->links_nr - 1))
@@ -168,6 +172,8 @@ void receive_refuse(struct receive *r, const struct error *why)
 {
 	struct error ignored = ERROR_INIT;
 
+	/* It may be gone, or not listen. */
+	channel_control_again(&r->control, LAST_WORDS_MS);
 	if (frame_send_error(&r->links[0].link, why, &ignored))
 		log_debug("%s", ignored.text);
 }
@@ -210,6 +216,7 @@ int receive_machine(struct receive *r, struct error *err)
 	struct frame f;
 	int ret;
 
+	channel_control_deadline(&r->control, 0);
 	for (;;) {
 		ret = frame_receive(link, &f, err);
 		if (!ret)
@@ -488,13 +495,6 @@ static void *first_thread(void *arg)
 	return NULL;
 }
 
-/* The source may be gone, or not listen. */
-static void refuse_now(struct receive *r, const struct error *why)
-{
-	channel_control_again(&r->control, LAST_WORDS_MS);
-	receive_refuse(r, why);
-}
-
 static void join_all(struct receive *r)
 {
 	u32 i;
@@ -515,7 +515,7 @@ static void end_call_run(struct loop_call *call)
 	if (atomic_load(&r->step) == RECEIVE_READY && give_disks(r, &err))
 		log_warning("%s", err.text);
 	if (r->failed)
-		refuse_now(r, &r->err);
+		receive_refuse(r, &r->err);
 	if (r->on_end)
 		r->on_end(r->arg, r->failed ? &r->err : NULL);
 }
@@ -573,8 +573,23 @@ int receive_start(struct receive *r, struct vm *vm,
 	}
 	channel_control_cancel(&r->control);
 	join_all(r);
-	refuse_now(r, err);
+	receive_refuse(r, err);
 	return ret;
+}
+
+/**
+ * receive_stop() - wait until nothing of it is under way
+ * @r: the machine; a hand-over that has not happened will not; NULL for none
+ *
+ * Context: main loop's thread; runs the loop while it waits.
+ */
+void receive_stop(struct receive *r)
+{
+	if (!r || r->ended)
+		return;
+	channel_control_cancel(&r->control);
+	while (!r->ended)
+		iothread_run_once(&r->vm->loop, true);
 }
 
 /**
@@ -589,10 +604,7 @@ void receive_destroy(struct receive *r)
 
 	if (!r)
 		return;
-	if (!r->ended)
-		channel_control_cancel(&r->control);
-	while (!r->ended)
-		iothread_run_once(&r->vm->loop, true);
+	receive_stop(r);
 	for (i = 0; i < r->links_nr; i++)
 		frame_link_close(&r->links[i].link);
 	description_free(r->description);

@@ -46,6 +46,7 @@ struct receive_link {
  * @links: the connections; the first one is that of the control frames
  * @links_nr: how many there are
  * @links_wanted: how many the source makes
+ * @hello_ms: see receive_create()
  * @job: as in the source's hello
  * @in: what has arrived
  * @image: head and description, then head and state
@@ -66,6 +67,7 @@ struct receive {
 	struct receive_link links[HELLO_LINKS_MAX];
 	u32 links_nr;
 	u32 links_wanted;
+	u64 hello_ms;
 	u8 job[16];
 	struct incoming in;
 	struct image *image;
@@ -82,8 +84,8 @@ struct receive {
 	bool ended;
 };
 
-int receive_create(struct channel *ch, u32 links_max, struct receive **out,
-		   struct error *err) __must_check;
+int receive_create(struct channel *ch, u32 links_max, u64 hello_ms,
+		   struct receive **out, struct error *err) __must_check;
 int receive_add(struct receive *r, struct channel *ch, struct error *err)
 	__must_check;
 int receive_machine(struct receive *r, struct error *err) __must_check;
@@ -91,6 +93,7 @@ void receive_refuse(struct receive *r, const struct error *why);
 int receive_start(struct receive *r, struct vm *vm,
 		  void (*on_end)(void *arg, const struct error *err),
 		  void *arg, struct error *err) __must_check;
+void receive_stop(struct receive *r);
 void receive_destroy(struct receive *r);
 
 #endif /* LKVM_RECEIVE_H */

@@ -56,6 +56,7 @@ static const char *const end_names[VM_ENDS] = {
 	[VM_END_KILLED]		= "killed",
 	[VM_END_DEBUG_EXIT]	= "debug-exit",
 	[VM_END_SAVED]		= "saved",
+	[VM_END_MOVED]		= "moved",
 	[VM_END_ERROR]		= "error",
 };
 

@@ -48,6 +48,7 @@ enum vm_phase {
  * @VM_END_KILLED: the user ended it (stop --force, Ctrl-a x, a signal)
  * @VM_END_DEBUG_EXIT: it wrote to the debug-exit port; see @code
  * @VM_END_SAVED: a snapshot has been taken, to end with
+ * @VM_END_MOVED: it runs on another host now
  * @VM_END_ERROR: the VMM or KVM failed; the reason is in &vm.end_error
  * @VM_ENDS: how many there are
  */
@@ -60,6 +61,7 @@ enum vm_end {
 	VM_END_KILLED,
 	VM_END_DEBUG_EXIT,
 	VM_END_SAVED,
+	VM_END_MOVED,
 	VM_END_ERROR,
 	VM_ENDS,
 };

@@ -148,7 +148,7 @@ static int receive_first(struct target *t, struct receive **out)
 	ret = channel_stream_open(t->fds[0], t->fds[0], "source", &ch,
 				  &t->err);
 	if (!ret)
-		ret = receive_create(ch, HELLO_LINKS_MAX, out, &t->err);
+		ret = receive_create(ch, HELLO_LINKS_MAX, 0, out, &t->err);
 	for (i = 1; !ret && i < t->nr; i++) {
 		ret = channel_stream_open(t->fds[i], t->fds[i], "source", &ch,
 					  &t->err);

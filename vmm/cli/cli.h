@@ -133,6 +133,8 @@ extern const struct cli_command cli_debug;
 extern const struct cli_command cli_help;
 extern const struct cli_command cli_list;
 extern const struct cli_command cli_pause;
+extern const struct cli_command cli_migrate;
+extern const struct cli_command cli_receive;
 extern const struct cli_command cli_restore;
 extern const struct cli_command cli_resume;
 extern const struct cli_command cli_run;

@@ -49,6 +49,10 @@
  * @gone: freed as soon as nothing of it is in the ring
  * @last: end the connection after this answer
  * @job: what its last request has started
+ * @fds: descriptors that came with what is in @in
+ * @msg: of the receiving @op
+ * @iov: likewise
+ * @cmsg: likewise
  * @in_len: bytes in @in
  * @answer: what is being sent, NULL while receiving
  * @answer_len: bytes of it
@@ -67,6 +71,10 @@ struct control_client {
 	bool gone;
 	bool last;
 	struct control_job *job;
+	struct control_fds fds;
+	struct msghdr msg;
+	struct iovec iov;
+	char cmsg[CMSG_SPACE(CONTROL_FDS_MAX * sizeof(int))];
 	size_t in_len;
 	char *answer;
 	size_t answer_len;
@@ -78,6 +86,12 @@ struct control_client {
 static void start_accept(struct control *control);
 static void go_on(struct control_client *client);
 
+static void drop_fds(struct control_fds *fds)
+{
+	while (fds->nr)
+		close(fds->fd[--fds->nr]);
+}
+
 /* Frees a client that is gone, once the ring has let go of it. */
 static void put_client(struct control_client *client)
 {
@@ -88,6 +102,7 @@ static void put_client(struct control_client *client)
 	list_del(&client->link);
 	control->clients_nr--;
 	close(client->fd);
+	drop_fds(&client->fds);
 	free(client->answer);
 	free(client->next);
 	free(client);
@@ -127,9 +142,39 @@ static void start_receive(struct control_client *client)
 	struct iothread *loop = &client->control->vm->loop;
 
 	client->busy = true;
-	io_uring_prep_recv(iothread_sqe(loop, &client->op), client->fd,
-			   client->in + client->in_len,
-			   sizeof(client->in) - client->in_len, 0);
+	client->iov = (struct iovec){
+		.iov_base = client->in + client->in_len,
+		.iov_len = sizeof(client->in) - client->in_len,
+	};
+	client->msg = (struct msghdr){
+		.msg_iov = &client->iov, .msg_iovlen = 1,
+		.msg_control = client->cmsg,
+		.msg_controllen = sizeof(client->cmsg),
+	};
+	io_uring_prep_recvmsg(iothread_sqe(loop, &client->op), client->fd,
+			      &client->msg, MSG_CMSG_CLOEXEC);
+}
+
+/* Descriptors are for the request that is being received. */
+static void take_fds(struct control_client *client)
+{
+	struct control_fds *fds = &client->fds;
+	struct cmsghdr *c;
+	size_t n;
+	int fd;
+
+	for (c = CMSG_FIRSTHDR(&client->msg); c;
+	     c = CMSG_NXTHDR(&client->msg, c)) {
+		if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS)
+			continue;
+		for (n = 0; n < (c->cmsg_len - CMSG_LEN(0)) / sizeof(fd); n++) {
+			memcpy(&fd, CMSG_DATA(c) + n * sizeof(fd), sizeof(fd));
+			if (fds->nr < CONTROL_FDS_MAX)
+				fds->fd[fds->nr++] = fd;
+			else
+				close(fd);
+		}
+	}
 }
 
 static void start_send(struct control_client *client)
@@ -244,7 +289,8 @@ static bool take_line(struct control_client *client)
 	/* A line that is too long is no request: its answer says so. */
 	answer = control_answer(client->control,
 				client->last ? NULL : client->in, len,
-				&client->job);
+				&client->fds, &client->job);
+	drop_fds(&client->fds);
 	client->in_len -= len + 1;
 	memmove(client->in, end + 1, client->in_len);
 	if (client->job) {
@@ -296,6 +342,7 @@ static void client_done(struct io_op *op, s32 res, u32 flags)
 			answer_done(client);
 	} else {
 		client->in_len += (size_t)res;
+		take_fds(client);
 	}
 	go_on(client);
 }

@@ -15,6 +15,8 @@ struct vm;
 /* Longest request line, its newline included, and most clients at a time. */
 #define CONTROL_LINE_MAX	16384
 #define CONTROL_CLIENTS_MAX	32
+/* Most descriptors that can come with a request. */
+#define CONTROL_FDS_MAX		16
 
 /**
  * struct control - the control socket of a machine
@@ -51,12 +53,16 @@ int control_connect(struct runtime *rt, const char *name, int *fd,
  * @fd: readable when the user has had enough, -1 for none
  * @ready: called then; a negative errno ends the waiting
  * @arg: for both
+ * @fds: descriptors that go with the request
+ * @fds_nr: how many, at most CONTROL_FDS_MAX
  */
 struct control_listener {
 	void (*event)(void *arg, struct json_object *event);
 	int fd;
 	int (*ready)(void *arg, struct error *err);
 	void *arg;
+	const int *fds;
+	u32 fds_nr;
 };
 
 int control_call_job(int fd, const char *command,

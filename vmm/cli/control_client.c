@@ -103,7 +103,31 @@ static int wait_readable(int fd, u64 end_ms)
 	return n < 0 ? -errno : 0;
 }
 
-static int send_line(int fd, struct json_object *request)
+/* Descriptors go with the first bytes. */
+static ssize_t send_some(int fd, const char *data, size_t len,
+			 const struct control_listener *with)
+{
+	char cmsg[CMSG_SPACE(CONTROL_FDS_MAX * sizeof(int))] = { 0 };
+	struct iovec iov = { .iov_base = (void *)data, .iov_len = len };
+	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1 };
+	struct cmsghdr *c;
+	size_t size;
+
+	if (with && with->fds_nr) {
+		size = with->fds_nr * sizeof(int);
+		msg.msg_control = cmsg;
+		msg.msg_controllen = CMSG_SPACE(size);
+		c = CMSG_FIRSTHDR(&msg);
+		c->cmsg_level = SOL_SOCKET;
+		c->cmsg_type = SCM_RIGHTS;
+		c->cmsg_len = CMSG_LEN(size);
+		memcpy(CMSG_DATA(c), with->fds, size);
+	}
+	return sendmsg(fd, &msg, MSG_NOSIGNAL);
+}
+
+static int send_line(int fd, struct json_object *request,
+		     const struct control_listener *with)
 {
 	const char *text = json_object_to_json_string_ext(request,
 							  JSON_C_TO_STRING_PLAIN);
@@ -116,7 +140,7 @@ static int send_line(int fd, struct json_object *request)
 	memcpy(line, text, len);
 	line[len++] = '\n';
 	while (sent < len && (n >= 0 || errno == EINTR)) {
-		n = send(fd, line + sent, len - sent, MSG_NOSIGNAL);
+		n = send_some(fd, line + sent, len - sent, sent ? NULL : with);
 		sent += n > 0 ? (size_t)n : 0;
 	}
 	free(line);
@@ -218,7 +242,8 @@ static int take_answer(const char *line, struct json_object **result,
 }
 
 static int send_request(int fd, const char *command,
-			struct json_object *arguments)
+			struct json_object *arguments,
+			const struct control_listener *with)
 {
 	struct json_object *request = json_object_new_object();
 	int ret;
@@ -228,7 +253,7 @@ static int send_request(int fd, const char *command,
 			       json_object_new_string(command));
 	if (arguments)
 		json_object_object_add(request, "arguments", arguments);
-	ret = send_line(fd, request);
+	ret = send_line(fd, request, with);
 	json_object_put(request);
 	return ret;
 }
@@ -256,7 +281,7 @@ int control_call(int fd, const char *command, struct json_object *arguments,
 	char *line = NULL;
 	int ret;
 
-	ret = send_request(fd, command, arguments);
+	ret = send_request(fd, command, arguments, NULL);
 	if (!ret)
 		ret = receive_line(&lines, &line);
 	free(lines.buf);
@@ -327,7 +352,7 @@ int control_call_job(int fd, const char *command,
 	char *line;
 	int ret;
 
-	ret = send_request(fd, command, arguments);
+	ret = send_request(fd, command, arguments, listener);
 	if (ret)
 		return broken(ret, err);
 	while (!ret) {

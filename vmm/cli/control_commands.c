@@ -253,6 +253,8 @@ static const struct control_command simple_commands[] = {
 static const struct control_command *const other_commands[] = {
 	&control_snapshot,
 	&control_snapshot_cancel,
+	&control_migrate,
+	&control_migrate_cancel,
 };
 
 /**

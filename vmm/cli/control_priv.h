@@ -12,10 +12,21 @@ struct control_client;
 struct control_job;
 
 /**
+ * struct control_fds - descriptors that came with a request
+ * @fd: the descriptors; who takes them sets @nr to 0, all others are closed
+ * @nr: how many
+ */
+struct control_fds {
+	int fd[CONTROL_FDS_MAX];
+	u32 nr;
+};
+
+/**
  * struct control_call - a request on its way through a command
  * @control: the socket that it came from
  * @vm: the machine
  * @arguments: a struct of the command's table, NULL when it takes none
+ * @fds: descriptors that came with it
  * @result: to be filled by a command that is done when it returns
  * @job: set by a command that goes on after it has returned
  */
@@ -23,6 +34,7 @@ struct control_call {
 	struct control *control;
 	struct vm *vm;
 	const void *arguments;
+	struct control_fds *fds;
 	struct json_object *result;
 	struct control_job *job;
 };
@@ -77,7 +89,8 @@ void control_job_end(struct control_job *job, struct json_object *result,
 
 /* control_request.c */
 struct json_object *control_answer(struct control *control, const char *line,
-				   size_t len, struct control_job **job);
+				   size_t len, struct control_fds *fds,
+				   struct control_job **job);
 struct json_object *control_reply(struct json_object *id,
 				  struct json_object *result,
 				  const struct error *err);
@@ -90,5 +103,9 @@ const struct control_command *control_command_find(const char *name);
 /* control_snapshot.c */
 extern const struct control_command control_snapshot;
 extern const struct control_command control_snapshot_cancel;
+
+/* control_migrate.c */
+extern const struct control_command control_migrate;
+extern const struct control_command control_migrate_cancel;
 
 #endif /* LKVM_CONTROL_PRIV_H */

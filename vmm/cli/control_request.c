@@ -278,15 +278,19 @@ struct json_object *control_reply(struct json_object *id,
  * @line: the request without its newline, not terminated; NULL for one that
  *        was too long
  * @len: bytes of it
+ * @fds: descriptors that came with it; the caller closes those that are left
  * @job: out: what has been started, NULL when it is done
  *
  * Context: main loop.
  * Return: the answer, which the caller owns; NULL when @job will answer.
  */
 struct json_object *control_answer(struct control *control, const char *line,
-				   size_t len, struct control_job **job)
+				   size_t len, struct control_fds *fds,
+				   struct control_job **job)
 {
-	struct control_call call = { .control = control, .vm = control->vm };
+	struct control_call call = {
+		.control = control, .vm = control->vm, .fds = fds,
+	};
 	struct json_object *answer = NULL;
 	struct error err = ERROR_INIT;
 	struct request req = { 0 };

@@ -20,6 +20,8 @@ static const struct cli_command *const commands[] = {
 	&cli_resume,
 	&cli_snapshot,
 	&cli_restore,
+	&cli_receive,
+	&cli_migrate,
 	&cli_stat,
 	&cli_debug,
 	&cli_state_schema,

@@ -63,6 +63,9 @@ char *run_command_line(const struct description *d,
  * @image_path: name of @image
  * @eager: all of its memory is read from @image before it runs
  * @paused: it does not run until it is resumed
+ * @receive: it comes from another host; NULL: it does not
+ * @arrived: called when it was handed over, NULL for none
+ * @arrived_arg: for @arrived
  * @tty: serial port on a pseudo terminal, TTY_NONE for none
  * @line: the command that starts this very machine again, NULL for none
  */
@@ -72,6 +75,9 @@ struct machine_job {
 	const char *image_path;
 	bool eager;
 	bool paused;
+	struct receive *receive;
+	void (*arrived)(void *arg);
+	void *arrived_arg;
 	u32 tty;
 	const char *line;
 };

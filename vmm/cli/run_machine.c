@@ -22,6 +22,7 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
+#include "migration/receive.h"
 #include "migration/restore.h"
 #include "vmm/arch.h"
 #include "vmm/base/math.h"
@@ -227,6 +228,7 @@ static int exit_code(const struct run *run, enum vm_end end)
 	case VM_END_POWEROFF:
 	case VM_END_REBOOT:
 	case VM_END_SAVED:
+	case VM_END_MOVED:
 		return EXIT_OK;
 	case VM_END_PANIC:
 		return EXIT_GUEST_PANIC;
@@ -322,12 +324,28 @@ static int load_kernel(struct run *run, struct error *err)
 	return arch_boot_load(run->vm, &boot, err);
 }
 
+static void received(void *arg, const struct error *err)
+{
+	struct run *run = arg;
+
+	if (err) {
+		vm_request_error(run->vm, err);
+		return;
+	}
+	log_info("%s was handed over and runs", run->vm->name);
+	if (run->job->arrived)
+		run->job->arrived(run->job->arrived_arg);
+}
+
 /* What the guest begins with, or goes on from. */
 static int load(struct run *run, struct error *err)
 {
 	struct restore *image = run->job->image;
 	int ret;
 
+	if (run->job->receive)
+		return receive_start(run->job->receive, run->vm, received, run,
+				     err);
 	if (!image)
 		return load_kernel(run, err);
 	ret = restore_check_disks(image, run->vm, err);
@@ -352,6 +370,7 @@ static int create(struct run *run, struct error *err)
 	description_vm_config(run->d, &config);
 	if (image)
 		restore_config(image, &config);
+	config.disks_elsewhere = run->job->receive;
 	ret = vm_create(&config, &run->vm, err);
 	if (ret || !image)
 		return ret;
@@ -415,7 +434,7 @@ static int run_built(struct run *run, struct error *err)
 	tell_start(run);
 	if (run->job->tty != 0)
 		ret = terminal_raw(STDIN_FILENO, err);
-	if (!ret && !run->job->paused)
+	if (!ret && !run->job->paused && !run->job->receive)
 		ret = vm_resume(run->vm, err);
 	if (ret)
 		return cli_fail(EXIT_ERROR, err);
@@ -434,6 +453,7 @@ static int run_claimed(struct run *run, struct error *err)
 	if (create(run, err))
 		return cli_fail(EXIT_ERROR, err);
 	code = run_built(run, err);
+	receive_stop(run->job->receive);
 	terminal_restore();
 	control_destroy(run->control);
 	io_watch_remove(&run->signal_watch);
@@ -460,10 +480,15 @@ int run_machine(const struct machine_job *job)
 		run.ports[i].fd = -1;
 	if (block_signals(&run, &err))
 		return cli_fail(EXIT_ERROR, &err);
-	if (runtime_claim(&run.claim, run.d->machine->name, &err))
-		return cli_fail(EXIT_ERROR, &err);
-	code = run_claimed(&run, &err);
-	runtime_release(&run.claim);
+	if (runtime_claim(&run.claim, run.d->machine->name, &err)) {
+		code = cli_fail(EXIT_ERROR, &err);
+	} else {
+		code = run_claimed(&run, &err);
+		runtime_release(&run.claim);
+	}
 	close(run.signals);
+	/* The source runs on, and wants to know why. */
+	if (job->receive && err.code)
+		receive_refuse(job->receive, &err);
 	return code;
 }

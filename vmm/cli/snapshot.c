@@ -263,7 +263,14 @@ static char *absolute_path(const char *path, struct error *err)
 	return whole;
 }
 
-static int take_snapshot(const struct snapshot_options *opts, const char *path)
+/**
+ * snapshot_take() - have a machine save itself to a file
+ * @opts: the options
+ * @path: the file
+ *
+ * Return: an exit code.
+ */
+int snapshot_take(const struct snapshot_options *opts, const char *path)
 {
 	struct taking t = { .opts = opts };
 	struct error err = ERROR_INIT;
@@ -324,7 +331,7 @@ static int snapshot(const struct cli *cli, const struct cli_args *args)
 		return usage("show and verify look at a file; only --json and --dts go with them");
 	if (shows)
 		return snapshot_show(opts, path);
-	return verb ? snapshot_verify(opts, path) : take_snapshot(opts, path);
+	return verb ? snapshot_verify(opts, path) : snapshot_take(opts, path);
 }
 
 const struct cli_command cli_snapshot = {

@@ -32,6 +32,7 @@ int snapshot_image_open(const char *path, struct channel_control *control,
 			struct image **out, struct error *err) __must_check;
 void snapshot_image_close(struct image *image);
 void snapshot_event(struct json_object *event);
+int snapshot_take(const struct snapshot_options *opts, const char *path);
 
 /**
  * struct verify_request - an image that is to be verified

@@ -1,0 +1,207 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# migrate_test.sh - lkvm migrate and lkvm receive
+#
+# The guest is tests/kvm's, which idles; an initial RAM disk of random data
+# makes its memory one that takes a while to send.
+
+# shellcheck disable=SC2154 # $work is common.sh's
+. "$(dirname "$0")/common.sh"
+kvm_or_skip
+
+dd if=/dev/urandom of=initrd bs=1M count=64 2>/dev/null
+truncate -s 1M disk
+
+# start NAME: starts a machine and waits until its guest idles.
+start()
+{
+	"$LKVM" run --name "$1" -k "$GUEST" -i initrd -m 128 --nodefaults \
+		-p test=idle --nvme disk </dev/null >"$1.out" 2>"$1.err" &
+	pid=$!
+	for _ in $(seq 300); do
+		grep -q 'guest: idle' "$1.out" && return
+		sleep 0.1
+	done
+	cat "$1.out" "$1.err"
+	return 1
+}
+
+# receive ADDRESS OPTION...: waits for a machine, in the background.
+receive()
+{
+	rm -f there.err
+	timeout 60 "$LKVM" receive --listen "$@" </dev/null >there.out \
+		2>there.err &
+	there=$!
+	for _ in $(seq 100); do
+		grep -q 'waiting for a machine' there.err && return
+		sleep 0.1
+	done
+	cat there.err
+	return 1
+}
+
+# state NAME: of a machine; nothing if it is not there.
+state()
+{
+	"$LKVM" list | awk -v n="$1" '$2 == n { print $3 }'
+}
+
+# port: one that nobody listens on at the moment.
+port()
+{
+	python3 -c 'import socket
+s = socket.socket()
+s.bind(("127.0.0.1", 0))
+print(s.getsockname()[1])'
+}
+
+# ---- what the command line itself refuses -------------------------------------
+
+bad "migrate: no name" 2 "give --name" migrate --to unix:x
+bad "migrate: no address" 2 "give --to" migrate -n one
+bad "migrate: both" 2 "one of the two" migrate -n one --to unix:x --cancel
+bad "migrate: no such machine" 1 "no machine called" migrate -n nobody --to unix:x
+bad "migrate: an address without port" 2 "HOST:PORT" migrate -n one --to host
+bad "migrate: a port that is none" 2 "1 to 65535" migrate -n one --to host:x
+bad "migrate: port 0" 2 "1 to 65535" migrate -n one --to host:0
+bad "migrate: port 65536" 2 "1 to 65535" migrate -n one --to host:65536
+bad "migrate: IPv6 without brackets" 2 "brackets" migrate -n one --to ::1:44
+bad "migrate: to any address" 2 "say where to" migrate -n one --to :44
+bad "migrate: to standard output" 2 "say where to" migrate -n one --to -
+bad "migrate: nothing behind the colon" 2 "behind the colon" \
+	migrate -n one --to unix:
+bad "migrate: 17 channels" 2 "channels=17" \
+	migrate -n one --to unix:x --channels 17
+bad "receive: no address" 2 "where from" receive
+bad "receive: a command" 2 "lkvm migrate" receive --listen exec:true
+bad "receive: a file" 2 "lkvm restore" receive --listen file:x
+bad "receive: another kernel" 2 "part of the saved machine" \
+	receive --listen unix:x -k y
+mkdir folder
+bad "receive: a folder as socket" 1 "Address already in use" \
+	receive --listen unix:folder
+bad "receive: a folder that is not there" 1 "No such file" \
+	receive --listen unix:nowhere/x
+
+# ---- there and back ------------------------------------------------------------
+
+check "a machine starts" start one
+first=$pid
+check "a place for it" receive unix:s --name two
+"$LKVM" migrate -n one --to unix:s >result 2>err
+same "migrate: exit code" $? 0
+check "migrate: tells what it took" grep -q "^one runs at unix:s: 128.0 MiB" \
+	result
+wait "$first"
+same "the source has ended well" $? 0
+check "the source says where it went" grep -q "one runs at unix:s now" one.err
+same "it runs there" "$(state two)" running
+same "and not here" "$(state one)" ""
+same "the socket is gone" "$(ls s 2>/dev/null)" ""
+
+where=127.0.0.1:$(port)
+here=$there
+check "a place to go back to" receive "$where" --name one
+"$LKVM" migrate -n two --to "$where" --channels 4 --json >result 2>err
+same "json: exit code" $? 0
+check "json: the last object is the result" \
+	sh -c 'tail -n 1 result | grep -q "\"event\":\"end\".*\"downtime-us\""'
+wait "$here"
+same "json: the source has ended well" $? 0
+same "json: it runs there" "$(state one)" running
+here=$there
+
+# ---- over a command, as ssh is one ---------------------------------------------
+
+"$LKVM" migrate -n one --to "exec:'$LKVM' receive --listen - --name three" \
+	>result 2>err
+same "exec: exit code" $? 0
+same "exec: it runs there" "$(state three)" running
+wait "$here"
+same "exec: the source has ended well" $? 0
+
+# ---- to a file -----------------------------------------------------------------
+
+"$LKVM" migrate -n three --to file:snap >result 2>err
+same "file: exit code" $? 0
+check "file: it is a snapshot" "$LKVM" snapshot verify snap
+same "file: it stays here" "$(state three)" running
+
+# ---- what goes wrong -----------------------------------------------------------
+
+"$LKVM" migrate -n three --to 127.0.0.1:"$(port)" >result 2>err
+same "nobody listens: exit code" $? 1
+check "nobody listens: says so" grep -q "does 'lkvm receive' listen" err
+same "nobody listens: it runs on" "$(state three)" running
+
+check "a place where its name is taken" receive unix:s
+"$LKVM" migrate -n three --to unix:s >result 2>err
+same "the name is taken: exit code" $? 1
+check "the name is taken: the source says so" \
+	grep -q "a machine called three is running already" err
+same "the name is taken: it runs on" "$(state three)" running
+wait "$there"
+same "the name is taken: the receiver ends" $? 1
+
+check "a place with another disk" receive unix:s --name four --nvme 0=initrd
+"$LKVM" migrate -n three --to unix:s >result 2>err
+same "another disk: exit code" $? 1
+check "another disk: the source says so" grep -q "nvme0" err
+same "another disk: it runs on" "$(state three)" running
+same "another disk: it is not there" "$(state four)" ""
+
+check "a slow place" receive unix:s --name four
+"$LKVM" migrate -n three --to unix:s --bandwidth 1M >result 2>err &
+client=$!
+sleep 1
+same "cancel: it runs meanwhile" "$(state three)" running
+"$LKVM" migrate -n three --cancel
+same "cancel: exit code" $? 0
+wait $client
+same "cancel: the client fails" $? 1
+check "cancel: the client says so" grep -q "given up" err
+same "cancel: it runs on" "$(state three)" running
+wait "$there"
+same "cancel: the receiver ends" $? 1
+
+check "a place, and Ctrl-C" receive unix:s --name four
+timeout -s INT 1 "$LKVM" migrate -n three --to unix:s --bandwidth 1M \
+	>result 2>err
+same "Ctrl-C: it runs on" "$(state three)" running
+wait "$there"
+
+check "a place, and too little time" receive unix:s --name four
+"$LKVM" migrate -n three --to unix:s --bandwidth 1M --timeout 1 >result 2>err
+same "timeout: exit code" $? 1
+check "timeout: says so" grep -q "time allowed has passed" err
+same "timeout: it runs on" "$(state three)" running
+wait "$there"
+
+check "a place that is killed" receive unix:s --name four
+"$LKVM" migrate -n three --to unix:s --bandwidth 1M >result 2>err &
+client=$!
+sleep 1
+kill -9 "$(pgrep -P "$there")"
+wait "$there" 2>/dev/null
+wait $client
+same "killed: exit code" $? 1
+same "killed: it runs on" "$(state three)" running
+# What a killed one leaves is recognised.
+rm -f s
+
+check "who talks nonsense is sent away" receive unix:s --name four
+python3 -c 'import socket
+s = socket.socket(socket.AF_UNIX)
+s.connect("s")
+s.sendall(b"GET / HTTP/1.0\r\n\r\n" * 10)
+s.recv(100)'
+"$LKVM" migrate -n three --to unix:s >result 2>err
+same "nonsense: the next one is welcome" $? 0
+same "nonsense: it runs there" "$(state four)" running
+"$LKVM" stop -n four --force
+wait "$there"
+
+same "nothing is left behind" "$(left_behind)" ""
+tap_done

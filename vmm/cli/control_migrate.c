@@ -1,0 +1,284 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/**
+ * DOC: the commands migrate and migrate-cancel
+ *
+ * The connections to the destination come as descriptors with the request:
+ * the client makes them, with the user's own network, keys and terminal. While
+ * the machine moves the client is told how far it is.
+ *
+ * When it is over the machine is at the destination and this process ends, or
+ * the guest runs on here as if nothing had happened.
+ *
+ * Threads: the main loop.
+ */
+#include <json-c/json.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "migration/channel_peer.h"
+#include "migration/migrate.h"
+#include "vmm/base/log.h"
+#include "vmm/base/math.h"
+#include "vmm/cli/control_priv.h"
+#include "vmm/vm.h"
+
+#define EVENT_NS		200000000ULL
+#define DOWNTIME_DEFAULT_MS	300
+#define DOWNTIME_MAX_MS		(60 * 1000)
+
+/**
+ * struct migrate_arguments - what is wanted
+ * @peer: the destination, for texts
+ * @downtime_ms: how long the guest may stand still
+ * @timeout_s: give up after so long, 0 for never
+ * @bandwidth: bytes a second, 0 for no limit
+ */
+struct migrate_arguments {
+	char *peer;
+	u32 downtime_ms;
+	u32 timeout_s;
+	u64 bandwidth;
+};
+
+static const char *const step_words[] = {
+	[MIGRATE_CONNECT]	= "connect",
+	[MIGRATE_BUILD]		= "build",
+	[MIGRATE_ROUNDS]	= "memory",
+	[MIGRATE_STOPPED]	= "stopped",
+	[MIGRATE_LOADED]	= "loaded",
+	[MIGRATE_TAKE]		= "hand-over",
+	[MIGRATE_GO]		= "hand-over",
+	[MIGRATE_DONE]		= "done",
+};
+
+#define FIELD(_field)	.offset = offsetof(struct migrate_arguments, _field)
+
+static const struct option_desc migrate_opts[] = {
+	{
+		.name = "peer", .type = OPTION_STRING, FIELD(peer), .min = 1,
+		.required = true,
+	}, {
+		.name = "downtime-ms", .type = OPTION_U32, FIELD(downtime_ms),
+		.min = 1, .max = DOWNTIME_MAX_MS, .def = DOWNTIME_DEFAULT_MS,
+	}, {
+		.name = "timeout-s", .type = OPTION_U32, FIELD(timeout_s),
+		.max = UINT32_MAX / 1000,
+	}, {
+		.name = "bandwidth", .type = OPTION_SIZE, FIELD(bandwidth),
+	},
+};
+
+static const struct option_table migrate_table = {
+	.name = "migrate", .config_size = sizeof(struct migrate_arguments),
+	.opts = migrate_opts, .nr = ARRAY_SIZE(migrate_opts),
+};
+
+/**
+ * struct migrate_job - a migration that a client has asked for
+ * @job: for the control socket
+ * @vm: the machine
+ * @migrate: the work
+ * @timer: when to tell how far it is
+ * @peer: the destination; owned
+ * @what: for messages
+ */
+struct migrate_job {
+	struct control_job job;
+	struct vm *vm;
+	struct migrate *migrate;
+	struct io_timer timer;
+	char *peer;
+	char what[256];
+};
+
+static void add_counters(const struct migrate *m, struct json_object *to)
+{
+	const struct migrate_stats *stats = &m->stats;
+	const struct peer_stats *sent;
+
+	control_add_int(to, "rounds", atomic_load(&stats->rounds));
+	control_add_int(to, "bytes-per-second", atomic_load(&stats->rate));
+	control_add_int(to, "dirty-bytes", atomic_load(&stats->dirty_pages) *
+			MEMORY_PAGE_SIZE);
+	sent = migrate_sent(m);
+	if (!sent)
+		return;
+	control_add_int(to, "sent-bytes", atomic_load(&sent->data));
+	control_add_int(to, "zero-bytes", atomic_load(&sent->zero));
+}
+
+static void tell_progress(struct io_timer *timer)
+{
+	struct migrate_job *mj = container_of(timer, struct migrate_job,
+					      timer);
+	struct json_object *body = json_object_new_object();
+	struct migrate *m = mj->migrate;
+	u64 total = atomic_load(&m->ms.progress.total);
+
+	control_add_text(body, "phase", step_words[atomic_load(&m->step)]);
+	control_add_int(body, "done-bytes",
+			min_of(atomic_load(&m->ms.progress.done), total));
+	control_add_int(body, "total-bytes", total);
+	add_counters(m, body);
+	control_job_event(&mj->job, body);
+	io_timer_set(timer, EVENT_NS);
+}
+
+static struct json_object *make_result(const struct migrate_job *mj)
+{
+	const struct migrate *m = mj->migrate;
+	struct json_object *result = json_object_new_object();
+
+	control_add_text(result, "peer", mj->peer);
+	control_add_int(result, "memory-bytes",
+			guest_memory_size(&mj->vm->memory));
+	add_counters(m, result);
+	control_add_int(result, "downtime-us", m->stats.downtime_ns / 1000);
+	control_add_int(result, "elapsed-ms", m->stats.total_ns / 1000000);
+	return result;
+}
+
+static void migrate_done(void *arg, const struct error *err)
+{
+	struct json_object *result = NULL;
+	struct migrate_job *mj = arg;
+	struct error why = ERROR_INIT;
+
+	io_timer_destroy(&mj->timer);
+	if (err)
+		why = *err;
+	else
+		result = make_result(mj);
+	if (err && err->code == -ECANCELED && mj->job.cancelled)
+		error_set(&why, -ECANCELED, "the migration was given up: %s",
+			  mj->job.cancelled);
+	migrate_destroy(mj->migrate);
+	control_job_end(&mj->job, result, &why);
+	if (err) {
+		log_warning("%s: stays here: %s", mj->vm->name, why.text);
+	} else {
+		log_info("%s runs at %s now", mj->vm->name, mj->peer);
+		vm_request_end(mj->vm, VM_END_MOVED, 0);
+	}
+	free(mj->peer);
+	free(mj);
+}
+
+static void give_up(struct control_job *job)
+{
+	struct migrate_job *mj = container_of(job, struct migrate_job, job);
+	struct error err = ERROR_INIT;
+
+	if (migrate_cancel(mj->migrate, &err)) {
+		log_info("%s: %s", mj->vm->name, err.text);
+		job->cancelled = NULL;
+	}
+}
+
+/* The descriptors are ours from here on, whatever comes. */
+static int open_links(const struct migrate_job *mj, struct control_fds *fds,
+		      struct channel **links, u32 *nr, struct error *err)
+{
+	int ret = 0;
+	u32 i;
+
+	*nr = 0;
+	for (i = 0; i < fds->nr; i++) {
+		if (!ret)
+			ret = channel_stream_open(fds->fd[i], fds->fd[i],
+						  mj->peer, &links[*nr], err);
+		if (!ret)
+			(*nr)++;
+		else
+			close(fds->fd[i]);
+	}
+	fds->nr = 0;
+	while (ret && *nr)
+		channel_close(links[--*nr]);
+	return ret;
+}
+
+static int start_migrate(struct migrate_job *mj, struct control_call *call,
+			 struct error *err)
+{
+	const struct migrate_arguments *args = call->arguments;
+	struct channel *links[CONTROL_FDS_MAX];
+	struct migrate_request req = {
+		.links = links,
+		.downtime_ms = args->downtime_ms,
+		.timeout_ms = args->timeout_s * 1000ULL,
+		.rate = args->bandwidth,
+		.on_done = migrate_done,
+		.arg = mj,
+	};
+	int ret;
+
+	snprintf(mj->what, sizeof(mj->what), "a migration to %s", args->peer);
+	mj->peer = strdup(args->peer);
+	if (!mj->peer)
+		return error_set(err, -ENOMEM, "no memory");
+	req.peer = mj->peer;
+	ret = open_links(mj, call->fds, links, &req.links_nr, err);
+	return ret ? ret : migrate_start(mj->vm, &req, &mj->migrate, err);
+}
+
+static int migrate(struct control_call *call, struct error *err)
+{
+	struct migrate_job *mj;
+	int ret;
+
+	if (!call->fds->nr || call->fds->nr > HELLO_LINKS_MAX)
+		return error_set(err, -EINVAL,
+				 "send 1 to %u connected sockets with the request",
+				 HELLO_LINKS_MAX);
+	ret = control_job_check(call, err);
+	if (ret)
+		return ret;
+	mj = calloc(1, sizeof(*mj));
+	if (!mj)
+		return error_set(err, -ENOMEM, "no memory");
+	mj->vm = call->vm;
+	io_timer_init(&mj->timer, &call->vm->loop, tell_progress);
+	ret = start_migrate(mj, call, err);
+	if (ret) {
+		free(mj->peer);
+		free(mj);
+		return ret == -EINVAL ? -EIO : ret;
+	}
+	control_job_begin(call, &mj->job, mj->what, give_up);
+	io_timer_set(&mj->timer, EVENT_NS);
+	return 0;
+}
+
+static int cancel_migrate(struct control_call *call, struct error *err)
+{
+	struct migrate_job *mj;
+	struct control_job *job;
+
+	list_for_each_entry(job, &call->control->jobs, link) {
+		if (job->cancel != give_up)
+			continue;
+		mj = container_of(job, struct migrate_job, job);
+		if (migrate_too_late(mj->migrate))
+			return error_set(err, -EBUSY,
+					 "%s is being handed over to %s",
+					 mj->vm->name, mj->peer);
+		control_job_cancel(job, "by 'lkvm migrate --cancel'");
+		return 0;
+	}
+	return error_set(err, -EBUSY, "no migration of %s is under way",
+			 call->vm->name);
+}
+
+const struct control_command control_migrate = {
+	.name = "migrate",
+	.arguments = &migrate_table,
+	.fn = migrate,
+};
+
+const struct control_command control_migrate_cancel = {
+	.name = "migrate-cancel",
+	.fn = cancel_migrate,
+};

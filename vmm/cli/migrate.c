@@ -1,0 +1,337 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/**
+ * DOC: lkvm migrate
+ *
+ * Makes the connections to the destination and gives them to the machine, which
+ * does the rest (control_migrate.c); shows how far it is; Ctrl-C has it given
+ * up, after which the guest runs on.
+ *
+ * Threads: the first one.
+ */
+#include <json-c/json.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "migration/hello.h"
+#include "vmm/base/math.h"
+#include "vmm/cli/address.h"
+#include "vmm/cli/cli.h"
+#include "vmm/cli/control.h"
+#include "vmm/cli/output.h"
+#include "vmm/cli/progress.h"
+#include "vmm/cli/snapshot.h"
+#include "vmm/cli/target.h"
+
+/**
+ * struct migrate_options - options of `lkvm migrate`
+ * @target: the machine
+ * @to: the destination
+ * @downtime: milliseconds
+ * @bandwidth: bytes a second, 0 for no limit
+ * @channels: connections
+ * @timeout: seconds, 0 for never
+ * @cancel: give up the migration that is under way
+ * @json: events and result as JSON
+ */
+struct migrate_options {
+	struct target target;
+	char *to;
+	u32 downtime;
+	u64 bandwidth;
+	u32 channels;
+	u32 timeout;
+	bool cancel;
+	bool json;
+};
+
+#define FIELD(_field)	.offset = offsetof(struct migrate_options, _field)
+
+static const struct option_desc migrate_opts[] = {
+	TARGET_NAME,
+	{
+		.name = "to", .arg = "ADDRESS", .type = OPTION_STRING,
+		.scope = OPTION_HOST, FIELD(to), .min = 1,
+		.help = "HOST:PORT, unix:PATH, exec:COMMAND or file:PATH",
+	}, {
+		.name = "downtime", .arg = "MS", .type = OPTION_U32,
+		.scope = OPTION_HOST, FIELD(downtime), .min = 1,
+		.max = 60000, .def = 300,
+		.help = "how long the guest may stand still (300 ms)",
+	}, {
+		.name = "bandwidth", .arg = "BYTES", .type = OPTION_SIZE,
+		.scope = OPTION_HOST, FIELD(bandwidth),
+		.help = "send no more than this in a second while the guest runs",
+	}, {
+		.name = "channels", .arg = "N", .type = OPTION_U32,
+		.scope = OPTION_HOST, FIELD(channels), .min = 1,
+		.max = HELLO_LINKS_MAX, .def = 2,
+		.help = "so many connections (2; 1 for exec)",
+	}, {
+		.name = "timeout", .arg = "S", .type = OPTION_U32,
+		.scope = OPTION_HOST, FIELD(timeout), .max = 1000000,
+		.help = "give up after so many seconds",
+	}, {
+		.name = "cancel", .type = OPTION_BOOL, .scope = OPTION_HOST,
+		FIELD(cancel),
+		.help = "give up the migration that is under way",
+	}, {
+		.name = "json", .type = OPTION_BOOL, .scope = OPTION_HOST,
+		FIELD(json), .help = "print JSON objects, events and the result",
+	},
+};
+
+static const struct option_table migrate_table = {
+	.name = "migrate", .config_size = sizeof(struct migrate_options),
+	.dashes = true, .opts = migrate_opts, .nr = ARRAY_SIZE(migrate_opts),
+};
+
+static const struct cli_letter migrate_letters[] = {
+	{ 'n', "name" }, { 0 },
+};
+
+/**
+ * struct moving - a machine that is on its way
+ * @opts: the options
+ * @to: the destination
+ * @call: the machine
+ * @fds: the connections
+ * @nr: how many
+ * @child: the command of an exec address, 0 for none
+ * @progress: the bar
+ * @key: Ctrl-C
+ */
+struct moving {
+	const struct migrate_options *opts;
+	struct address to;
+	const struct target_call *call;
+	int fds[HELLO_LINKS_MAX];
+	u32 nr;
+	pid_t child;
+	struct progress progress;
+	struct cancel_key key;
+};
+
+static u64 number(struct json_object *obj, const char *key)
+{
+	struct json_object *value = NULL;
+
+	json_object_object_get_ex(obj, key, &value);
+	return json_object_get_uint64(value);
+}
+
+static struct json_object *new_event(const char *name,
+				     struct json_object *body)
+{
+	struct json_object *event = json_object_new_object();
+
+	json_object_object_add(event, "event", json_object_new_string(name));
+	json_object_object_foreach(body, key, value)
+		json_object_object_add(event, key, json_object_get(value));
+	return event;
+}
+
+static void event_came(void *arg, struct json_object *event)
+{
+	struct moving *m = arg;
+	struct json_object *phase = NULL;
+	char dirty[32], what[96];
+
+	if (m->opts->json)
+		snapshot_event(new_event("progress", event));
+	json_object_object_get_ex(event, "phase", &phase);
+	snprintf(what, sizeof(what), "%.32s, round %llu, %s written meanwhile",
+		 phase ? json_object_get_string(phase) : "",
+		 number(event, "rounds") + 1,
+		 progress_bytes(number(event, "dirty-bytes"), dirty,
+				sizeof(dirty)));
+	progress_show(&m->progress, number(event, "done-bytes"),
+		      number(event, "total-bytes"), what);
+}
+
+static int ask_to_cancel(const struct target_call *call, struct error *err)
+{
+	int fd, ret;
+
+	ret = control_connect(call->rt, call->name, &fd, err);
+	if (ret)
+		return ret;
+	ret = control_call(fd, "migrate-cancel", NULL, NULL, err);
+	close(fd);
+	return ret;
+}
+
+/* Once, and it is waited for; what is too late to be given up goes on. */
+static int key_pressed(void *arg, struct error *err)
+{
+	struct error why = ERROR_INIT;
+	struct moving *m = arg;
+
+	if (cancel_key_take(&m->key) && ask_to_cancel(m->call, &why))
+		fprintf(stderr, "\n%s\n", why.text);
+	return 0;
+}
+
+static void tell_result(const struct moving *m, struct json_object *result)
+{
+	u64 ms = number(result, "elapsed-ms"), us = number(result,
+							    "downtime-us");
+	char memory[32], sent[32];
+
+	if (m->opts->json) {
+		snapshot_event(new_event("end", result));
+		return;
+	}
+	printf("%s runs at %s: %s of memory, %s sent in %llu rounds and %llu.%03llu s, the guest stood still for %llu.%llu ms\n",
+	       m->call->name, m->to.text,
+	       progress_bytes(number(result, "memory-bytes"), memory,
+			      sizeof(memory)),
+	       progress_bytes(number(result, "sent-bytes"), sent,
+			      sizeof(sent)), number(result, "rounds") + 1,
+	       ms / 1000, ms % 1000, us / 1000, us / 100 % 10);
+}
+
+static struct json_object *make_arguments(const struct moving *m)
+{
+	const struct migrate_options *opts = m->opts;
+	struct json_object *args = json_object_new_object();
+
+	json_object_object_add(args, "peer", json_object_new_string(m->to.text));
+	json_object_object_add(args, "downtime-ms",
+			       json_object_new_int64(opts->downtime));
+	json_object_object_add(args, "timeout-s",
+			       json_object_new_int64(opts->timeout));
+	if (opts->bandwidth)
+		json_object_object_add(args, "bandwidth",
+				       json_object_new_uint64(opts->bandwidth));
+	return args;
+}
+
+static int connect_all(struct moving *m, struct error *err)
+{
+	u32 wanted = m->to.kind == ADDRESS_EXEC ? 1 : m->opts->channels;
+	int ret = 0;
+
+	while (!ret && m->nr < wanted) {
+		if (m->to.kind == ADDRESS_EXEC)
+			ret = address_run(&m->to, &m->fds[m->nr], &m->child,
+					  err);
+		else
+			ret = address_connect(&m->to, &m->fds[m->nr], err);
+		m->nr += !ret;
+	}
+	return ret;
+}
+
+static void close_all(struct moving *m)
+{
+	while (m->nr)
+		close(m->fds[--m->nr]);
+}
+
+static int move(const struct target_call *call, struct error *err)
+{
+	struct moving *m = call->arg;
+	struct json_object *result = NULL;
+	struct control_listener listener = {
+		.event = event_came, .fd = m->key.fd, .ready = key_pressed,
+		.arg = m, .fds = m->fds,
+	};
+	int ret;
+
+	m->call = call;
+	ret = connect_all(m, err);
+	listener.fds_nr = m->nr;
+	if (!ret) {
+		progress_begin(&m->progress, m->opts->json);
+		ret = control_call_job(call->fd, "migrate", make_arguments(m),
+				       &listener, &result, err);
+		progress_end(&m->progress);
+	}
+	close_all(m);
+	/* It ends with its connection. */
+	if (m->child)
+		waitpid(m->child, NULL, 0);
+	if (!ret)
+		tell_result(m, result);
+	json_object_put(result);
+	return ret;
+}
+
+/* ---- to a file ---------------------------------------------------------- */
+
+/* A file is a snapshot that is taken while the guest runs. */
+static int to_file(const struct migrate_options *opts, const char *path)
+{
+	const struct snapshot_options as = {
+		.target = opts->target, .json = opts->json,
+	};
+
+	return snapshot_take(&as, path);
+}
+
+/* ---- the command -------------------------------------------------------- */
+
+static int usage(const char *what)
+{
+	struct error err = ERROR_INIT;
+
+	error_set(&err, -EINVAL, "%s", what);
+	return cli_fail(EXIT_USAGE, &err);
+}
+
+static int cancel(const struct target_call *call, struct error *err)
+{
+	return control_call(call->fd, "migrate-cancel", NULL, NULL, err);
+}
+
+static int migrate_to(const struct migrate_options *opts)
+{
+	struct moving m = { .opts = opts };
+	struct error err = ERROR_INIT;
+	int code;
+
+	if (address_parse(opts->to, &m.to, &err))
+		return cli_fail(EXIT_USAGE, &err);
+	if (m.to.kind == ADDRESS_FILE)
+		return to_file(opts, m.to.rest);
+	if (m.to.kind == ADDRESS_STDIO || (m.to.host && !*m.to.host)) {
+		address_free(&m.to);
+		return usage("--to: say where to: HOST:PORT, unix:PATH, exec:COMMAND or file:PATH");
+	}
+	signal(SIGPIPE, SIG_IGN);
+	if (cancel_key_open(&m.key, &err)) {
+		address_free(&m.to);
+		return cli_fail(EXIT_ERROR, &err);
+	}
+	code = target_each(&opts->target, move, &m);
+	if (code && m.key.signal)
+		code = EXIT_SIGNAL + m.key.signal;
+	cancel_key_close(&m.key);
+	address_free(&m.to);
+	return code;
+}
+
+static int migrate(const struct cli *cli, const struct cli_args *args)
+{
+	const struct migrate_options *opts = args->config;
+
+	if (!opts->target.name)
+		return usage("which machine? give --name NAME; see 'lkvm list'");
+	if (opts->cancel)
+		return opts->to ? usage("--cancel and --to: give one of the two") :
+				  target_each(&opts->target, cancel, NULL);
+	return opts->to ? migrate_to(opts) :
+			  usage("where to? give --to ADDRESS");
+}
+
+const struct cli_command cli_migrate = {
+	.name = "migrate",
+	.summary = "move a running machine to another host",
+	.options = &migrate_table,
+	.letters = migrate_letters,
+	.fn = migrate,
+};

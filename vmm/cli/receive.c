@@ -1,0 +1,247 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/**
+ * DOC: lkvm receive: a machine from another host
+ *
+ * Waits for the connections of one migration, builds the machine from the
+ * description that comes first, and runs it when the source hands it over.
+ *
+ * With ``-`` the machine comes over standard input, and the answers go to
+ * standard output, as behind ssh. Then the process that was started only waits
+ * until the machine has been handed over, and ends; the machine goes on in one
+ * of its own that holds on to none of its descriptors.
+ *
+ * Threads: the first one, before any other is there.
+ */
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "migration/receive.h"
+#include "vmm/base/log.h"
+#include "vmm/cli/address.h"
+#include "vmm/cli/cli.h"
+#include "vmm/cli/detach.h"
+#include "vmm/cli/output.h"
+#include "vmm/cli/replace.h"
+#include "vmm/cli/run.h"
+#include "vmm/description.h"
+#include "vmm/vm.h"
+
+#define HELLO_S		10	/* for a connection to say what it is */
+
+/**
+ * struct receive_options - options of `lkvm receive`
+ * @replace: what of the host the machine gets
+ * @listen: where to listen, or "-"
+ * @loglevel: an enum log_level
+ * @json: events as JSON on standard error
+ */
+struct receive_options {
+	struct replace_options replace;
+	char *listen;
+	u32 loglevel;
+	bool json;
+};
+
+static const char *const loglevel_words[] = {
+	"error", "warning", "info", "debug", NULL,
+};
+
+#define FIELD(_field)	.offset = offsetof(struct receive_options, _field)
+
+static const struct option_desc receive_opts[] = {
+	REPLACE_OPTIONS(struct receive_options),
+	{
+		.name = "listen", .arg = "ADDRESS", .type = OPTION_STRING,
+		.scope = OPTION_HOST, FIELD(listen), .min = 1,
+		.help = "[HOST]:PORT, unix:PATH, or - for standard input and output",
+	}, {
+		.name = "loglevel", FIELD(loglevel),
+		.help = "how much lkvm says about itself (info)",
+		.type = OPTION_ENUM, .scope = OPTION_HOST,
+		.words = loglevel_words, .def = LOG_INFO,
+	}, {
+		.name = "json", .type = OPTION_BOOL, .scope = OPTION_HOST,
+		FIELD(json),
+		.help = "events and messages as JSON objects on standard error",
+	},
+};
+
+static const struct option_table receive_table = {
+	.name = "receive", .config_size = sizeof(struct receive_options),
+	.dashes = true, .opts = receive_opts, .nr = ARRAY_SIZE(receive_opts),
+};
+
+/* ---- connections -------------------------------------------------------- */
+
+static int accept_one(int listener, struct channel **ch, struct error *err)
+{
+	const struct timeval limit = { .tv_sec = HELLO_S };
+	int fd, ret;
+
+	do {
+		fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
+	} while (fd < 0 && (errno == EINTR || errno == ECONNABORTED));
+	if (fd < 0)
+		return error_set(err, -errno, "accept: %m");
+	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit));
+	ret = channel_stream_open(fd, fd, "the source", ch, err);
+	if (ret)
+		close(fd);
+	return ret;
+}
+
+/* Who says nothing, or something else, is sent away; the next one may do. */
+static int accept_first(int listener, struct receive **r, struct error *err)
+{
+	struct channel *ch;
+	int ret;
+
+	for (;;) {
+		ret = accept_one(listener, &ch, err);
+		if (ret)
+			return ret;
+		ret = receive_create(ch, HELLO_LINKS_MAX, HELLO_S * 1000, r,
+				     err);
+		if (!ret)
+			return 0;
+		log_warning("%s", err->text);
+	}
+}
+
+static int accept_others(int listener, struct receive *r, struct error *err)
+{
+	struct channel *ch;
+	int ret;
+
+	while (r->links_nr < r->links_wanted) {
+		ret = accept_one(listener, &ch, err);
+		if (ret)
+			return ret;
+		if (receive_add(r, ch, err))
+			log_warning("%s", err->text);
+	}
+	return 0;
+}
+
+static int from_listener(const struct address *a, struct receive **r,
+			 struct error *err)
+{
+	int fd, ret;
+
+	ret = address_listen(a, &fd, err);
+	if (ret)
+		return ret;
+	if (!address_is_local(fd))
+		log_warning("%s: the connection is neither encrypted nor authenticated: whoever reaches it can read and replace the machine",
+			    a->text);
+	log_info("waiting for a machine at %s", a->text);
+	ret = accept_first(fd, r, err);
+	if (!ret)
+		ret = accept_others(fd, *r, err);
+	close(fd);
+	if (a->kind == ADDRESS_UNIX)
+		unlink(a->rest);
+	return ret;
+}
+
+/* Standard input and output are the protocol's; the console gets nothing. */
+static int from_stdio(struct receive **r, struct error *err)
+{
+	int in = fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3);
+	int out = fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 3);
+	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+	struct channel *ch;
+	int ret;
+
+	if (in < 0 || out < 0 || null < 0)
+		return error_set(err, -errno, "standard input and output: %m");
+	dup2(null, STDIN_FILENO);
+	dup2(null, STDOUT_FILENO);
+	close(null);
+	ret = channel_stream_open(in, out, "the source", &ch, err);
+	return ret ? ret : receive_create(ch, 1, 0, r, err);
+}
+
+/* The machine is ours: whoever waits for us to let go may go on. */
+static void arrived(void *arg)
+{
+	detach_end(arg);
+}
+
+/* ---- the command -------------------------------------------------------- */
+
+static int receive_and_run(const struct receive_options *opts,
+			   const struct cli_args *args,
+			   const struct address *from, struct detached *d)
+{
+	struct machine_job job = {
+		.tty = opts->replace.tty, .arrived = arrived, .arrived_arg = d,
+	};
+	struct receive *r = NULL;
+	struct error err = ERROR_INIT;
+	int ret, code;
+
+	ret = from->kind == ADDRESS_STDIO ? from_stdio(&r, &err) :
+					    from_listener(from, &r, &err);
+	if (!ret)
+		ret = receive_machine(r, &err);
+	if (!ret) {
+		ret = replace_description(r->description, &opts->replace, args,
+					  &err);
+		if (ret)
+			receive_refuse(r, &err);
+	}
+	job.receive = r;
+	if (!ret)
+		job.d = r->description;
+	code = ret ? cli_fail(EXIT_ERROR, &err) : run_machine(&job);
+	receive_destroy(r);
+	return code;
+}
+
+static int receive(const struct cli *cli, const struct cli_args *args)
+{
+	const struct receive_options *opts = args->config;
+	struct detached d = DETACHED_NOT;
+	struct error err = ERROR_INIT;
+	struct address from;
+	int code = -1;
+
+	output_init((enum log_level)opts->loglevel, opts->json);
+	if (!opts->listen) {
+		error_set(&err, -EINVAL,
+			  "where from? give --listen [HOST]:PORT, --listen unix:PATH or --listen -");
+		return cli_fail(EXIT_USAGE, &err);
+	}
+	if (address_parse(opts->listen, &from, &err))
+		return cli_fail(EXIT_USAGE, &err);
+	if (from.kind == ADDRESS_EXEC || from.kind == ADDRESS_FILE) {
+		error_set(&err, -EINVAL, "--listen %s: %s", opts->listen,
+			  from.kind == ADDRESS_FILE ?
+			  "'lkvm restore' makes a machine from a file" :
+			  "'lkvm migrate' runs commands");
+		address_free(&from);
+		return cli_fail(EXIT_USAGE, &err);
+	}
+	signal(SIGPIPE, SIG_IGN);
+	if (from.kind == ADDRESS_STDIO)
+		code = detach_begin(&d);
+	if (code < 0)
+		code = receive_and_run(opts, args, &from, &d);
+	address_free(&from);
+	return code;
+}
+
+const struct cli_command cli_receive = {
+	.name = "receive",
+	.summary = "take over a machine from another host",
+	.options = &receive_table,
+	.absent = replace_absent,
+	.replaces_devices = true,
+	.fn = receive,
+};

@@ -45,7 +45,11 @@ stage_program "$temp/stage" "$lkvm" lkvm
 stage_copy "$temp/stage" "$kernel/vmlinuz" vmlinuz
 stage_copy "$temp/stage" "$image" root.img
 
-run="sh tests/lib/run-tap.sh -t ${SYSTEM_LIMIT:-1500} -s"
+# The emulated processor now and then finds no page for the first instruction
+# after VMRUN, where there is one, and a guest with several CPUs ends with a
+# triple fault: that is not lkvm's doing, and such a test is run again.
+run="sh tests/lib/run-tap.sh -t ${SYSTEM_LIMIT:-1500}"
+run_emulated="$run -r 'triple fault:'"
 if [ -n "${LKVM_GUEST_KERNEL:-}" ]; then
 	level="direct: with the kernel $LKVM_GUEST_KERNEL"
 	cp "$LKVM_GUEST_KERNEL" "$temp/stage/vmlinuz"
@@ -56,13 +60,13 @@ export GUEST_CPUS="${GUEST_CPUS:-1 4}"
 case $level in
 direct*)
 	echo "# system tests: $level"
-	(cd "$temp/stage" && SYSTEM_OUT=$out $run "$temp/summary" "$@")
+	(cd "$temp/stage" && SYSTEM_OUT=$out $run -s "$temp/summary" "$@")
 	;;
 *)
 	echo "# system tests: $level"
 	sh tests/system/nested.sh -l "$temp/log" -o "$temp" "$temp/stage" \
 		"mkdir /out/keep; SYSTEM_OUT=${out:+/out/keep} \
-			GUEST_CPUS='$GUEST_CPUS' $run /out/summary $*" || {
+			GUEST_CPUS='$GUEST_CPUS' $run_emulated -s /out/summary $*" || {
 		echo "not ok - the outer machine ended with exit code $?"
 		tail -n 20 "$temp/log" | sed 's/^/# outer: /'
 		echo "0 1 0 outer machine" >>"$temp/summary"

@@ -11,15 +11,18 @@
 #include <libfdt.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <time.h>
 
 #include "arch/x86/layout.h"
+#include "arch/x86/x86_priv.h"
 #include "migration/restore.h"
 #include "migration/snapshot.h"
 #include "tests/unit/x86/boot_kernel.h"
 #include "vmm/arch.h"
 #include "vmm/description.h"
+#include "vmm/vcpu.h"
 #include "vmm/vm.h"
 
 #define RAM		(64 * MIB)
@@ -34,6 +37,7 @@ FIXTURE(restore) {
 	struct vm *vm;
 	struct error err;
 	struct error result;
+	enum vm_clock clock;
 	int done;
 	char dir[64];
 	char path[96];
@@ -167,6 +171,7 @@ static int restore(FIXTURE_DATA(restore) *self, bool eager, struct vm **vm)
 	ret = restore_open(self->path, &r, &self->err);
 	if (ret)
 		return ret;
+	r->clock = self->clock;
 	restore_config(r, &config);
 	ret = build(r->description, &config, vm, &self->err);
 	if (!ret)
@@ -302,6 +307,68 @@ TEST_F(restore, restored_machine_is_saved_under_the_same_name)
 		EXPECT_TRUE(counts(vm));
 		vm_destroy(vm);
 		EXPECT_TRUE(image_is_whole(self));
+	}
+}
+
+static u64 kvmclock_ns(struct vm *vm)
+{
+	struct kvm_clock_data clock = { 0 };
+
+	assert(!ioctl(vm->vm_fd, KVM_GET_CLOCK, &clock));
+	return clock.clock;
+}
+
+static u64 tsc(struct vm *vm)
+{
+	struct error err;
+	u64 value = 0;
+
+	assert(!msr_get(vm->vcpus, MSR_TSC, &value, &err));
+	return value;
+}
+
+/* Some hosts give every guest their own TSC, whatever is written to it. */
+static bool tsc_can_be_set(struct vm *vm)
+{
+	u64 now = tsc(vm);
+	struct error err;
+
+	return !msr_set(vm->vcpus, MSR_TSC, now << 1, &err) &&
+	       tsc(vm) >= now << 1;
+}
+
+TEST_F(restore, clocks_count_the_time_between_or_do_not)
+{
+	const struct timespec away = { .tv_sec = 1, .tv_nsec = 500000000 };
+	u64 clock, ticks, passed;
+	struct vm *vm;
+	int khz, i;
+
+	ASSERT_EQ(0, take(self, self->vm, SNAPSHOT_STOP));
+	clock = kvmclock_ns(self->vm);
+	ticks = tsc(self->vm);
+	khz = ioctl(self->vm->vcpus->fd, KVM_GET_TSC_KHZ, 0);
+	nanosleep(&away, NULL);
+	for (i = 0; i < 2; i++) {
+		self->clock = i ? VM_CLOCK_SAVED : VM_CLOCK_HOST;
+		/* What the stopped machine's clock says is the truth. */
+		passed = kvmclock_ns(self->vm) - clock;
+		ASSERT_EQ(0, restore(self, false, &vm))
+			TH_LOG("%s", self->err.text);
+		if (i) {
+			EXPECT_GT(clock + passed, kvmclock_ns(vm));
+		} else {
+			EXPECT_LE(clock + passed - 100000000,
+				  kvmclock_ns(vm));
+		}
+		EXPECT_LE(clock, kvmclock_ns(vm) + 1000000000);
+		passed = passed / 1000000 * (u64)khz;
+		if (!i) {
+			EXPECT_LE(ticks + passed / 2, tsc(vm));
+		} else if (tsc_can_be_set(self->vm)) {
+			EXPECT_GT(ticks + passed, tsc(vm));
+		}
+		vm_destroy(vm);
 	}
 }
 

@@ -14,8 +14,8 @@
 
 static const char good[] =
 	"OSRELEASE=6.1.0-test\nBUILD-ID=00\nPAGESIZE=4096\n"
-	"SYMBOL(_stext)=ffffffff9e400000\nNUMBER(phys_base)=-12582912\n"
-	"KERNELOFFSET=1d400000\n";
+	"SYMBOL(_stext)=ffffffff9e400000\n"
+	"NUMBER(phys_base)=-12582912\nKERNELOFFSET=1d400000\n";
 
 FIXTURE(vmcoreinfo) {
 	struct guest_memory memory;

@@ -417,7 +417,8 @@ static bool runs(struct vm *vm, u64 stext, u64 phys_base,
 	struct vmcoreinfo info;
 
 	info.len = (u32)snprintf(info.text, sizeof(info.text),
-				 "OSRELEASE=x\nSYMBOL(_stext)=%llx\nNUMBER(phys_base)=%lld\n",
+				 "OSRELEASE=x\nSYMBOL(_stext)=%llx\n"
+				 "NUMBER(phys_base)=%lld\n",
 				 stext, (s64)phys_base);
 	return arch_vcpu_runs_kernel(vm->vcpus, &info, kernel);
 }

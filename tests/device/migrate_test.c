@@ -400,9 +400,9 @@ TEST_F(migrate, exactly_one_runs_wherever_the_link_breaks)
 		here = runs_here(self);
 		there = self->target.runs;
 		EXPECT_EQ(1, here + there)
-			TH_LOG("cut after %u frames, the last a %s: here %d, there %d; \"%s\", \"%s\"",
+			TH_LOG("cut after %u, a %s: here %d (%s), there %d (%s)",
 			       cut, frame_name(self->carrier.last), here,
-			       there, self->result.text,
+			       self->result.text, there,
 			       self->target.err.text);
 		/* Who runs has the disk, and says how it came to that. */
 		EXPECT_EQ(here, self->result.code != 0);

@@ -185,12 +185,13 @@ static void tell_result(const struct moving *m, struct json_object *result)
 		snapshot_event(new_event("end", result));
 		return;
 	}
-	printf("%s runs at %s: %s of memory, %s sent in %llu rounds and %llu.%03llu s, the guest stood still for %llu.%llu ms\n",
+	printf("%s runs at %s: %s of memory, %s sent in %llu rounds, ",
 	       m->call->name, m->to.text,
 	       progress_bytes(number(result, "memory-bytes"), memory,
 			      sizeof(memory)),
 	       progress_bytes(number(result, "sent-bytes"), sent,
-			      sizeof(sent)), number(result, "rounds") + 1,
+			      sizeof(sent)), number(result, "rounds") + 1);
+	printf("%llu.%03llu s, the guest stood still for %llu.%llu ms\n",
 	       ms / 1000, ms % 1000, us / 1000, us / 100 % 10);
 }
 

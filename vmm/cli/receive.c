@@ -54,7 +54,10 @@ static const char *const loglevel_words[] = {
 #define FIELD(_field)	.offset = offsetof(struct receive_options, _field)
 
 static const struct option_desc receive_opts[] = {
-	REPLACE_OPTIONS(struct receive_options),
+	REPLACE_NAME(struct receive_options),
+	REPLACE_TTY(struct receive_options),
+	REPLACE_HUGETLBFS(struct receive_options),
+	REPLACE_DEV(struct receive_options),
 	{
 		.name = "listen", .arg = "ADDRESS", .type = OPTION_STRING,
 		.scope = OPTION_HOST, FIELD(listen), .min = 1,

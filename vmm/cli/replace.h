@@ -22,30 +22,31 @@ struct replace_options {
 	u32 tty;
 };
 
-/* The same options for every command; @holder has a member "replace". */
-#define REPLACE_FIELD(holder, field)					\
-	.scope = OPTION_HOST, .offset = offsetof(holder, replace.field)
-
-#define REPLACE_OPTIONS(holder)						\
+/*
+ * The same options for every command whose struct @holder has a member
+ * "replace".
+ */
+#define REPLACE_OPTION(holder, field, ...)				\
 	{								\
-		.name = "name", .arg = "NAME", .type = OPTION_STRING,	\
-		.min = 1, REPLACE_FIELD(holder, name),			\
-		.help = "name of the machine (that of the one that was saved)", \
-	}, {								\
-		.name = "tty", .arg = "N", .type = OPTION_U32,		\
-		.max = VM_CONSOLES - 1, .def = TTY_NONE,		\
-		REPLACE_FIELD(holder, tty),				\
-		.help = "connect the guest's ttySN to a pseudo terminal", \
-	}, {								\
-		.name = "hugetlbfs", .arg = "DIR",			\
-		.type = OPTION_STRING, .min = 1,			\
-		REPLACE_FIELD(holder, hugetlbfs),				\
-		.help = "a mounted hugetlbfs that the guest's memory comes from, or \"none\"", \
-	}, {								\
-		.name = "dev", .arg = "FILE", .type = OPTION_STRING,	\
-		.min = 1, REPLACE_FIELD(holder, dev),			\
-		.help = "KVM's device (that of the machine that was saved)", \
+		.name = #field, .scope = OPTION_HOST,			\
+		.offset = offsetof(holder, replace.field), __VA_ARGS__	\
 	}
+#define REPLACE_NAME(holder)						\
+	REPLACE_OPTION(holder, name, .arg = "NAME",			\
+		       .type = OPTION_STRING, .min = 1,			\
+		       .help = "name of the machine (that of the one that was saved)")
+#define REPLACE_TTY(holder)						\
+	REPLACE_OPTION(holder, tty, .arg = "N", .type = OPTION_U32,	\
+		       .max = VM_CONSOLES - 1, .def = TTY_NONE,		\
+		       .help = "connect the guest's ttySN to a pseudo terminal")
+#define REPLACE_HUGETLBFS(holder)					\
+	REPLACE_OPTION(holder, hugetlbfs, .arg = "DIR",			\
+		       .type = OPTION_STRING, .min = 1,			\
+		       .help = "a mounted hugetlbfs that the guest's memory comes from, or \"none\"")
+#define REPLACE_DEV(holder)						\
+	REPLACE_OPTION(holder, dev, .arg = "FILE",			\
+		       .type = OPTION_STRING, .min = 1,			\
+		       .help = "KVM's device (that of the machine that was saved)")
 
 extern const struct cli_absent replace_absent[];
 

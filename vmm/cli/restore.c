@@ -63,7 +63,10 @@ static const char *const loglevel_words[] = {
 #define FLAG		.type = OPTION_BOOL, .scope = OPTION_HOST
 
 static const struct option_desc restore_opts[] = {
-	REPLACE_OPTIONS(struct restore_options),
+	REPLACE_NAME(struct restore_options),
+	REPLACE_TTY(struct restore_options),
+	REPLACE_HUGETLBFS(struct restore_options),
+	REPLACE_DEV(struct restore_options),
 	{
 		.name = "paused", FLAG, FIELD(paused),
 		.help = "do not run it; 'lkvm resume' does",

@@ -114,8 +114,8 @@ static int fill_private(const struct disk *disk, struct channel *to,
 	to->control = req->control;
 	/* Once more afterwards: somebody might write to it meanwhile. */
 	for (round = 0, ret = 0; round < 2 && !ret; round++) {
-		ret = disk_state_look(channel_file_fd(from), from->name, &now,
-				      err);
+		ret = disk_state_look(channel_file_fd(from), from->name,
+				      &disk->state, &now, err);
 		if (!ret)
 			ret = disk_state_compare(&disk->state, &now,
 						 from->name, req->force, err);
@@ -270,7 +270,7 @@ static int check_disk(struct disk *then, const struct disk_list *there,
 	if (then->settled)
 		return 0;
 	state = now->state;
-	ret = disk_state_look(now->fd, now->path, &state, err);
+	ret = disk_state_look(now->fd, now->path, &then->state, &state, err);
 	if (!ret)
 		ret = disk_state_compare(&then->state, &state, now->path,
 					 force, err);

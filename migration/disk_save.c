@@ -261,7 +261,8 @@ static int moment(struct disk_save *ds, u32 i, struct error *err)
 		fd = channel_file_fd(ds->files[i].ch);
 	}
 	if (!ret)
-		ret = disk_state_look(fd, disk->path, &disk->state, err);
+		ret = disk_state_look(fd, disk->path, NULL, &disk->state,
+				      err);
 	return ret ? error_prefix(err, "%s", disk->name) : 0;
 }
 

@@ -68,8 +68,8 @@ struct disk_state {
 	u8 boot_id[16];
 };
 
-int disk_state_look(int fd, const char *name, struct disk_state *state,
-		    struct error *err) __must_check;
+int disk_state_look(int fd, const char *name, const struct disk_state *like,
+		    struct disk_state *state, struct error *err) __must_check;
 int disk_state_compare(const struct disk_state *then,
 		       const struct disk_state *now, const char *name,
 		       bool force, struct error *err) __must_check;

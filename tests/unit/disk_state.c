@@ -41,7 +41,7 @@ FIXTURE_SETUP(disk)
 	self->fd = open(self->path, O_RDWR | O_CREAT, 0600);
 	ASSERT_EQ(SIZE, pwrite(self->fd, data, SIZE, 0));
 	ASSERT_EQ(0, fsync(self->fd));
-	ASSERT_EQ(0, disk_state_look(self->fd, "disk", &self->then,
+	ASSERT_EQ(0, disk_state_look(self->fd, "disk", NULL, &self->then,
 				     &self->err));
 	free(data);
 }
@@ -59,7 +59,8 @@ static int compare(FIXTURE_DATA(disk) *self, bool force)
 
 	close(self->fd);
 	self->fd = open(self->path, O_RDWR);
-	ret = disk_state_look(self->fd, "disk", &now, &self->err);
+	ret = disk_state_look(self->fd, "disk", &self->then, &now,
+			      &self->err);
 	return ret ? ret : disk_state_compare(&self->then, &now, "disk", force,
 					      &self->err);
 }
@@ -84,7 +85,7 @@ TEST_F(disk, a_byte_written_at_any_place_is_noticed)
 		ASSERT_NE(NULL, strstr(self->err.text, "was written since"));
 		ASSERT_NE(NULL, strstr(self->err.text, "--force"));
 		ASSERT_EQ(0, compare(self, true));
-		ASSERT_EQ(0, disk_state_look(self->fd, "disk", &self->then,
+		ASSERT_EQ(0, disk_state_look(self->fd, "disk", NULL, &self->then,
 					     &self->err));
 		ASSERT_EQ(0, compare(self, false));
 	}
@@ -191,7 +192,7 @@ TEST_F(disk, one_that_stores_nothing_has_a_size)
 {
 	struct disk_state then = { .size = 5 }, now;
 
-	ASSERT_EQ(0, disk_state_look(-1, "null", &then, &self->err));
+	ASSERT_EQ(0, disk_state_look(-1, "null", NULL, &then, &self->err));
 	now = then;
 	EXPECT_EQ(DISK_NOTHING, then.kind);
 	EXPECT_EQ(0, disk_state_compare(&then, &now, "d", false, &self->err));
@@ -210,7 +211,7 @@ TEST_F(disk, tiny_and_odd_sizes)
 
 	for (i = 0; i < ARRAY_SIZE(sizes); i++) {
 		ASSERT_EQ(0, ftruncate(self->fd, (off_t)sizes[i]));
-		ASSERT_EQ(0, disk_state_look(self->fd, "disk", &self->then,
+		ASSERT_EQ(0, disk_state_look(self->fd, "disk", NULL, &self->then,
 					     &self->err));
 		ASSERT_EQ(0, compare(self, false));
 	}

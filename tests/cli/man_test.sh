@@ -83,7 +83,7 @@ complete_words()
 }
 
 if command -v bash >/dev/null; then
-	same "completion: commands" "$(complete_words re)" "restore resume "
+	same "completion: commands" "$(complete_words re)" "receive restore resume "
 	same "completion: options" "$(complete_words run --re)" "--reboot "
 	same "completion: words of an option" \
 		"$(complete_words run --reboot '')" "exit restart "

@@ -303,17 +303,40 @@ int machine_start(struct machine *m, const struct machine_setup *s)
 	return process_start(m, w.word);
 }
 
-static int restore_start(struct machine *m, const char *const *words)
+/* A machine that goes on from somewhere: @command is restore or receive. */
+static int again_start(struct machine *m, const char *command,
+		       const char *const *words)
 {
 	struct words w = { .n = 0 };
 
 	words_add(&w, "%s", machine_lkvm());
-	words_add(&w, "restore");
+	words_add(&w, "%s", command);
 	words_add(&w, "--name");
 	words_add(&w, "%s", m->name);
 	while (*words)
 		words_add(&w, "%s", *words++);
 	return process_start(m, w.word);
+}
+
+static void machine_forget(struct machine *m)
+{
+	close(m->in);
+	close(m->out);
+	m->in = -1;
+	m->out = -1;
+	m->taken = m->len;
+}
+
+static int machine_share(struct machine *m, const struct machine *from,
+			 const char *command, const char *const *words)
+{
+	*m = (struct machine){ .in = -1, .out = -1, .borrowed = true };
+	m->console = calloc(1, 1);
+	if (!m->console)
+		return -ENOMEM;
+	memcpy(m->folder, from->folder, sizeof(m->folder));
+	snprintf(m->name, sizeof(m->name), "kvm-%d-%p", getpid(), (void *)m);
+	return again_start(m, command, words);
 }
 
 /**
@@ -327,13 +350,34 @@ static int restore_start(struct machine *m, const char *const *words)
 int machine_restore(struct machine *m, const struct machine *from,
 		    const char *const *words)
 {
-	*m = (struct machine){ .in = -1, .out = -1, .borrowed = true };
-	m->console = calloc(1, 1);
-	if (!m->console)
-		return -ENOMEM;
-	memcpy(m->folder, from->folder, sizeof(m->folder));
-	snprintf(m->name, sizeof(m->name), "kvm-%d-%p", getpid(), (void *)m);
-	return restore_start(m, words);
+	return machine_share(m, from, "restore", words);
+}
+
+/**
+ * machine_receive() - wait for a machine that another one becomes
+ * @m: set up here; machine_destroy() is called however this ends
+ * @from: the machine whose folder it shares; must be destroyed after it
+ * @words: words for lkvm receive, ended by NULL
+ *
+ * Return: 0, or a negative errno.
+ */
+int machine_receive(struct machine *m, const struct machine *from,
+		    const char *const *words)
+{
+	return machine_share(m, from, "receive", words);
+}
+
+/**
+ * machine_receive_again() - wait for a machine, once more
+ * @m: the machine, which has ended; keeps its name and its folder
+ * @words: words for lkvm receive, ended by NULL
+ *
+ * Return: 0, or a negative errno.
+ */
+int machine_receive_again(struct machine *m, const char *const *words)
+{
+	machine_forget(m);
+	return again_start(m, "receive", words);
 }
 
 /**
@@ -345,12 +389,8 @@ int machine_restore(struct machine *m, const struct machine *from,
  */
 int machine_restore_again(struct machine *m, const char *const *words)
 {
-	close(m->in);
-	close(m->out);
-	m->in = -1;
-	m->out = -1;
-	m->taken = m->len;
-	return restore_start(m, words);
+	machine_forget(m);
+	return again_start(m, "restore", words);
 }
 
 /* Takes what the machine has printed. 1 for something, 0 for the end. */

@@ -89,6 +89,9 @@ int machine_start(struct machine *m, const struct machine_setup *s);
 int machine_restore(struct machine *m, const struct machine *from,
 		    const char *const *words);
 int machine_restore_again(struct machine *m, const char *const *words);
+int machine_receive(struct machine *m, const struct machine *from,
+		    const char *const *words);
+int machine_receive_again(struct machine *m, const char *const *words);
 const char *machine_expect(struct machine *m, const char *text, int timeout_ms);
 bool machine_send(struct machine *m, const void *data, size_t len,
 		  int timeout_ms);

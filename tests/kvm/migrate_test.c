@@ -1,0 +1,171 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/**
+ * DOC: a guest that moves between two processes while it does I/O
+ *
+ * The stamping guest checks all of its memory and of its disks, again and
+ * again; whatever is lost or mixed up on the way ends it. At its end the disks
+ * are checked from outside, too.
+ */
+#include <signal.h>
+#include <stdlib.h>
+#include <time.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "tests/kvm/disk.h"
+#include "tests/kvm/machine.h"
+#include "tests/kvm/proto.h"
+#include "tests/lib/harness.h"
+
+#define LIMIT_S		400
+#define WAIT_MS		100000
+#define SEED		5
+#define ROUNDS		20
+#define ROUNDS_S	200	/* fewer on a machine that is too slow for them */
+#define ROUNDS_LEAST	4
+
+FIXTURE(migrate)
+{
+	struct machine m[2];
+	char address[160];
+};
+
+FIXTURE_SETUP(migrate)
+{
+	self->m[0] = (struct machine){ .in = -1, .out = -1 };
+	self->m[1] = self->m[0];
+}
+
+FIXTURE_TEARDOWN(migrate)
+{
+	machine_destroy(&self->m[1]);
+	machine_destroy(&self->m[0]);
+}
+
+static const char *unavailable(void)
+{
+	return machine_is_qemu() ? "this is about lkvm" : machine_unavailable();
+}
+
+static bool start(FIXTURE_DATA(migrate) *self)
+{
+	const struct machine_setup s = {
+		.params = "test=stamp cpus=2 beat=20 seed=5",
+		.cpus = 2, .mib = 32,
+		.disk[0].mib[0] = 16,
+	};
+	char socket[128];
+
+	if (machine_start(&self->m[0], &s))
+		return false;
+	machine_path(&self->m[0], "s", socket, sizeof(socket));
+	snprintf(self->address, sizeof(self->address), "unix:%s", socket);
+	return machine_expect(&self->m[0], "guest: beat", WAIT_MS);
+}
+
+static bool receive(FIXTURE_DATA(migrate) *self, unsigned int to, bool first)
+{
+	const char *const words[] = { "--listen", self->address, NULL };
+	struct machine *m = &self->m[to];
+	int ret;
+
+	ret = first ? machine_receive(m, &self->m[0], words) :
+		      machine_receive_again(m, words);
+	return !ret && machine_expect(m, "waiting for a machine", WAIT_MS);
+}
+
+static bool show(const FIXTURE_DATA(migrate) *self)
+{
+	machine_show(&self->m[0]);
+	machine_show(&self->m[1]);
+	return false;
+}
+
+/* To the other process; this one ends. */
+static bool move(FIXTURE_DATA(migrate) *self, unsigned int from,
+		 const char *channels)
+{
+	const char *const words[] = {
+		"migrate", "--to", self->address, "--channels", channels, NULL,
+	};
+	int code;
+
+	code = machine_command(&self->m[from], words, WAIT_MS);
+	if (!code)
+		code = machine_wait(&self->m[from], WAIT_MS);
+	if (code == MACHINE_OFF &&
+	    machine_expect(&self->m[!from], "guest: beat", WAIT_MS))
+		return true;
+	printf("# migrate: %d: %s\n", code, self->m[from].said);
+	return show(self);
+}
+
+/* Ends a stamping guest, and looks whether all is as it shall be. */
+static bool ends_well(struct machine *m)
+{
+	const char end = GUEST_INPUT_END;
+	int code = -1;
+
+	if (machine_send(m, &end, 1, WAIT_MS))
+		code = machine_wait(m, WAIT_MS);
+	if (code == GUEST_EXIT_PASS)
+		return true;
+	printf("# end: %d\n", code);
+	machine_show(m);
+	return false;
+}
+
+TEST_F_TIMEOUT(migrate, twenty_times_under_io, LIMIT_S)
+{
+	static const char *const channels[] = { "1", "2", "4" };
+	const time_t end = time(NULL) + ROUNDS_S;
+	unsigned int i;
+
+	if (unavailable())
+		SKIP(return, "%s", unavailable());
+	ASSERT_TRUE(start(self));
+	for (i = 0; i < ROUNDS; i++) {
+		if (i >= ROUNDS_LEAST && time(NULL) > end)
+			break;
+		ASSERT_TRUE(receive(self, (i + 1) % 2, !i))
+			TH_LOG("round %u", i);
+		ASSERT_TRUE(move(self, i % 2, channels[i % 3]))
+			TH_LOG("round %u", i);
+	}
+	printf("# %u rounds\n", i);
+	ASSERT_TRUE(ends_well(&self->m[i % 2]));
+	EXPECT_EQ(1, disks_check(&self->m[0], SEED));
+}
+
+/* Whoever is killed, the guest goes on where it was. */
+TEST_F_TIMEOUT(migrate, killed_receivers_change_nothing, LIMIT_S)
+{
+	const char *const words[] = {
+		"migrate", "--to", self->address, "--bandwidth", "8M", NULL,
+	};
+	struct timespec wait = { 0 };
+	unsigned int i;
+	pid_t client;
+
+	if (unavailable())
+		SKIP(return, "%s", unavailable());
+	ASSERT_TRUE(start(self));
+	for (i = 0; i < 6; i++) {
+		ASSERT_TRUE(receive(self, 1, !i)) TH_LOG("round %u", i);
+		client = machine_begin(&self->m[0], words);
+		ASSERT_LT(0, client);
+		wait.tv_nsec = 100000000L * (i + 1);
+		nanosleep(&wait, NULL);
+		kill(self->m[1].pid, SIGKILL);
+		machine_wait(&self->m[1], WAIT_MS);
+		waitpid(client, NULL, 0);
+		ASSERT_TRUE(machine_expect(&self->m[0], "guest: beat", WAIT_MS))
+			TH_LOG("round %u", i);
+		unlink(self->address + strlen("unix:"));
+	}
+	ASSERT_TRUE(ends_well(&self->m[0]));
+	EXPECT_EQ(1, disks_check(&self->m[0], SEED));
+}
+
+TEST_HARNESS_MAIN

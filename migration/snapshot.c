@@ -104,16 +104,20 @@ static int last_part(struct snapshot *s, struct error *err)
 
 static int stop_guest(struct snapshot *s, struct error *err)
 {
-	int ret;
+	int ret = 0;
 
-	/* It may begin anew, and then it must not find itself held. */
-	if (atomic_load(&s->vm->end) != VM_END_NONE)
-		return error_set(err, -ECANCELED, "the guest has just ended");
 	s->was_running = vm_phase_get(s->vm) == VM_RUNNING;
 	s->pause_start_ns = now_ns();
-	ret = vm_pause(s->vm, err);
+	if (atomic_load(&s->vm->end) == VM_END_NONE)
+		ret = vm_pause(s->vm, err);
 	if (ret)
 		return ret;
+	/*
+	 * It may have ended while it was being stopped, and may begin anew; it
+	 * must not find itself held then.
+	 */
+	if (atomic_load(&s->vm->end) != VM_END_NONE)
+		return error_set(err, -ECANCELED, "the guest has just ended");
 	s->stopped = true;
 	s->vm->paused_for = "a snapshot";
 	return 0;

@@ -600,10 +600,24 @@ enum vm_end vm_run(struct vm *vm)
 	return (enum vm_end)atomic_load(&vm->end);
 }
 
+/*
+ * The first reason counts. But who ends the machine from outside shall not be
+ * in vain because the guest is just about to begin anew. Under &vm.end_lock.
+ */
+static bool may_end(struct vm *vm, enum vm_end why)
+{
+	u32 end = atomic_load(&vm->end);
+
+	return end == VM_END_NONE ||
+		(end == VM_END_REBOOT && (why == VM_END_KILLED ||
+					  why == VM_END_ERROR));
+}
+
 /**
  * vm_request_end() - the guest has ended, or is to end
  * @vm: the machine
- * @why: the reason; a later one does not replace an earlier one
+ * @why: the reason; a later one does not replace an earlier one, but
+ *       VM_END_KILLED replaces a reboot
  * @code: VM_END_DEBUG_EXIT: the value, else 0
  *
  * Context: any thread, device locks may be held.
@@ -611,7 +625,7 @@ enum vm_end vm_run(struct vm *vm)
 void vm_request_end(struct vm *vm, enum vm_end why, u32 code)
 {
 	mutex_lock(&vm->end_lock);
-	if (atomic_load(&vm->end) == VM_END_NONE) {
+	if (may_end(vm, why)) {
 		vm->end_code = code;
 		atomic_store(&vm->end, why);
 	}
@@ -629,7 +643,7 @@ void vm_request_end(struct vm *vm, enum vm_end why, u32 code)
 void vm_request_error(struct vm *vm, const struct error *err)
 {
 	mutex_lock(&vm->end_lock);
-	if (atomic_load(&vm->end) == VM_END_NONE) {
+	if (may_end(vm, VM_END_ERROR)) {
 		vm->end_error = *err;
 		atomic_store(&vm->end, VM_END_ERROR);
 	}

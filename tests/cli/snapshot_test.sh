@@ -302,10 +302,12 @@ check "stop: verify" "$LKVM" snapshot verify to/x.snap
 
 if command -v script >/dev/null; then
 	script -qec "'$LKVM' snapshot verify to/x.snap" /dev/null >shown </dev/null
+	check "on a terminal there is a bar" grep -q \
+		'0 %  [0-9.]* .*B of 256.0 MiB  .*/s  [0-9:]* left' shown
 	check "on a terminal a line says how it went" grep -q \
 		"all checksums of $RAM_MIB.0 MiB of memory are right" shown
 else
-	skip "on a terminal a line says how it went" "there is no script"
+	skip "on a terminal there is a bar" "there is no script"
 fi
 
 # ---- state-schema -------------------------------------------------------------

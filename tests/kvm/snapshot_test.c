@@ -183,6 +183,70 @@ TEST_F_TIMEOUT(snapshot, saved_and_ended, LIMIT_S)
 		TH_LOG("%s", self->m.said);
 }
 
+/* Each start of the guest writes its memory anew, behind its back. */
+TEST_F_TIMEOUT(snapshot, a_guest_that_begins_anew_all_the_time, LIMIT_S)
+{
+	static const char *const options[] = { NULL, "--pause" };
+	const struct machine_setup s = {
+		.params = "test=reset",
+		.disk[0].mib[0] = 1,
+		.more = { "--reboot", "restart" },
+	};
+	const char *const force[] = { "stop", "--force", NULL };
+	int i, whole = 0;
+
+	if (unavailable())
+		SKIP(return, "%s", unavailable());
+	ASSERT_EQ(0, machine_start(&self->m, &s));
+	snprintf(self->path, sizeof(self->path), "%s/vm.snap", self->m.folder);
+	for (i = 0; i < 20; i++) {
+		ASSERT_NE(NULL, machine_expect(&self->m, "guest: start reset",
+					       WAIT_MS));
+		if (take(self, options[i % 2])) {
+			EXPECT_NE(NULL, strstr(self->m.said,
+					       "the guest has just ended"))
+				TH_LOG("%s", self->m.said);
+			continue;
+		}
+		whole++;
+		EXPECT_EQ(0, machine_verify(&self->m, self->path, WAIT_MS))
+			TH_LOG("%s", self->m.said);
+	}
+	EXPECT_LT(0, whole);
+	EXPECT_EQ(0, machine_command(&self->m, force, WAIT_MS))
+		TH_LOG("%s", self->m.said);
+	EXPECT_EQ(MACHINE_KILLED, machine_wait(&self->m, WAIT_MS));
+}
+
+/* Its own end, in the middle: both end, and a file is whole or not there. */
+TEST_F_TIMEOUT(snapshot, a_guest_that_ends_meanwhile, LIMIT_S)
+{
+	const char *const words[] = { "snapshot", self->path, NULL };
+	int i, whole = 0, status;
+	pid_t pid;
+
+	if (unavailable())
+		SKIP(return, "%s", unavailable());
+	for (i = 0; i < 10; i++) {
+		ASSERT_TRUE(begin(self));
+		pid = machine_begin(&self->m, words);
+		ASSERT_LT(0, pid);
+		sleep_us(test_random_below(&self->rnd, 20000));
+		EXPECT_TRUE(stamp_ends_well(&self->m));
+		ASSERT_EQ(pid, waitpid(pid, &status, 0));
+		ASSERT_TRUE(WIFEXITED(status));
+		EXPECT_EQ(!access(self->path, F_OK), !WEXITSTATUS(status));
+		if (!WEXITSTATUS(status)) {
+			whole++;
+			EXPECT_EQ(0, machine_verify(&self->m, self->path,
+						    WAIT_MS));
+		}
+		machine_destroy(&self->m);
+		self->m = (struct machine){ .in = -1, .out = -1 };
+	}
+	printf("# %d of 10 were whole\n", whole);
+}
+
 /* Room for nothing, for a part, for nearly all. */
 TEST_F_TIMEOUT(snapshot, without_room_the_guest_runs_on, LIMIT_S)
 {

@@ -77,7 +77,13 @@ static int kill_machine(struct control_call *call, struct error *err)
 
 static int pause_machine(struct control_call *call, struct error *err)
 {
-	return vm_pause(call->vm, err);
+	struct vm *vm = call->vm;
+
+	if (vm->paused_for)
+		return error_set(err, -EBUSY,
+				 "%s stands still for %s and may go on afterwards; pause it then",
+				 vm->name, vm->paused_for);
+	return vm_pause(vm, err);
 }
 
 static int resume_machine(struct control_call *call, struct error *err)

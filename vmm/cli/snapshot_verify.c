@@ -78,6 +78,7 @@ static void wait_for_end(struct verifying *v, struct progress *p)
 		{ .fd = v->key.fd, .events = POLLIN },
 	};
 
+	show(v, p);
 	for (;;) {
 		poll(fds, ARRAY_SIZE(fds), TICK_MS);
 		if (fds[1].revents && cancel_key_take(&v->key))

@@ -12,6 +12,7 @@ const char *__tsan_default_suppressions(void)
 	return
 	/* A page that changes while it is saved is dirty, and saved again. */
 	"race:put_piece\n"
+	"race:image_batch_flush\n"
 	/* What was found is read again when the guest has stopped. */
 	"race:vmcoreinfo_scan\n";
 }

@@ -45,12 +45,17 @@ static const struct cli_absent list_absent[] = {
 	{ 0 },
 };
 
-/* A machine that does not answer is in the list, too. */
+/*
+ * A machine that does not answer is in the list, too; but not one that was
+ * killed just now, whose socket the kernel has not taken apart yet.
+ */
 static int list_one(const struct target_call *call, struct error *err)
 {
 	struct json_object *status = NULL;
 
 	if (control_call(call->fd, "status", NULL, &status, err)) {
+		if (runtime_remove_stale(call->rt, call->name))
+			return 0;
 		status = json_object_new_object();
 		json_object_object_add(status, "name",
 				       json_object_new_string(call->name));

@@ -35,6 +35,9 @@
 
 #define ROUNDS_MAX	100
 #define PAGES_LEAST	64		/* not worth another round */
+#define ROUNDS_PATIENT	3		/* before the guest is slowed down */
+#define THROTTLE_FIRST	20		/* percent */
+#define THROTTLE_STEP	10
 #define RETRY_MS	50		/* for locks that the other side has */
 #define LAST_WORDS_MS	2000
 /* A destination without a word notices a dead link and ends before that. */
@@ -92,6 +95,7 @@ static int stop_guest(struct migrate *m, struct error *err)
 	ret = vm_pause(m->vm, err);
 	if (ret)
 		return ret;
+	throttle_set(&m->throttle, 0);
 	m->stopped = true;
 	m->vm->paused_for = "a migration";
 	return 0;
@@ -131,6 +135,7 @@ static int take_disks(struct migrate *m, struct error *err)
 static int let_go_on(struct migrate *m, struct error *err)
 {
 	dirty_log_stop(&m->log);
+	throttle_set(&m->throttle, 0);
 	if (!m->stopped)
 		return 0;
 	m->stopped = false;
@@ -255,8 +260,8 @@ static int one_round(struct migrate *m, struct error *err)
 	if (ret)
 		return ret;
 	sent = atomic_load(&stats->data) - sent;
-	atomic_store(&m->stats.rate, sent * 1000000000ULL /
-		     max_of(now_ns() - start, (u64)1));
+	m->round_ns = max_of(now_ns() - start, (u64)1);
+	atomic_store(&m->stats.rate, sent * 1000000000ULL / m->round_ns);
 	atomic_fetch_add(&m->stats.rounds, 1);
 	return 0;
 }
@@ -266,6 +271,38 @@ static u64 pages_in_downtime(const struct migrate *m)
 	u64 bytes = atomic_load(&m->stats.rate) / 1000 * m->request.downtime_ms;
 
 	return max_of(bytes / MEMORY_PAGE_SIZE, (u64)PAGES_LEAST);
+}
+
+static int slow_down(struct migrate *m, struct error *err)
+{
+	throttle_set(&m->throttle, atomic_load(&m->stats.throttle));
+	return 0;
+}
+
+/*
+ * A guest that writes more than half of what can be sent, in one round after
+ * the other, would keep this going for ever: it is slowed down step by step.
+ */
+static int keep_up(struct migrate *m, u64 pages, struct error *err)
+{
+	u64 written = pages * MEMORY_PAGE_SIZE * 1000 /
+		      max_of(m->round_ns / 1000000, (u64)1);
+	u32 throttle = atomic_load(&m->stats.throttle);
+
+	if (written <= atomic_load(&m->stats.rate) / 2 ||
+	    atomic_load(&m->stats.rounds) < ROUNDS_PATIENT) {
+		m->hopeless = 0;
+		return 0;
+	}
+	if (++m->hopeless < 2 || throttle == THROTTLE_MAX)
+		return 0;
+	m->hopeless = 0;
+	throttle = throttle ? throttle + THROTTLE_STEP : THROTTLE_FIRST;
+	throttle = min_of(throttle, (u32)THROTTLE_MAX);
+	atomic_store(&m->stats.throttle, throttle);
+	log_info("%s: writes faster than can be sent, its CPUs rest %u %% of the time",
+		 m->vm->name, throttle);
+	return on_main_loop(m, slow_down, err);
 }
 
 static int live_rounds(struct migrate *m, struct error *err)
@@ -283,6 +320,8 @@ static int live_rounds(struct migrate *m, struct error *err)
 		if (!ret && (pages <= pages_in_downtime(m) ||
 			     atomic_load(&m->stats.rounds) == ROUNDS_MAX))
 			break;
+		if (!ret)
+			ret = keep_up(m, pages, err);
 	}
 	return ret;
 }
@@ -487,6 +526,7 @@ static void migrate_free(struct migrate *m)
 	if (m->stopped)
 		m->vm->paused_for = NULL;
 	dirty_log_stop(&m->log);
+	throttle_destroy(&m->throttle);
 	memory_save_destroy(&m->ms);
 	image_free(m->image);
 	channel_close(m->peer);
@@ -525,6 +565,7 @@ static struct migrate *migrate_alloc(struct vm *vm,
 	}
 	channel_control_deadline(&m->control, req->timeout_ms);
 	loop_call_init(&m->done_call, done_call_run);
+	throttle_init(&m->throttle, vm);
 	return m;
 }
 

@@ -8,6 +8,7 @@
 #include "migration/image.h"
 #include "migration/memory_save.h"
 #include "vmm/iothread.h"
+#include "vmm/throttle.h"
 
 struct peer_stats;
 struct vm;
@@ -67,6 +68,8 @@ struct migrate_request {
  * @rounds: rounds over memory that have ended
  * @dirty_pages: pages that the guest wrote during the last round
  * @rate: bytes a second of the last round
+ * @throttle: percent of the time that the vCPUs rest, so that what they write
+ *            can be sent as fast
  * @downtime_ns: how long the guest was stopped, until the other side ran
  * @total_ns: from the start to the end
  */
@@ -74,6 +77,7 @@ struct migrate_stats {
 	_Atomic u32 rounds;
 	_Atomic u64 dirty_pages;
 	_Atomic u64 rate;
+	_Atomic u32 throttle;
 	u64 downtime_ns;
 	u64 total_ns;
 };
@@ -88,6 +92,9 @@ struct migrate_stats {
  * @image: what is written to it
  * @ms: the memory
  * @log: what the guest writes meanwhile
+ * @throttle: slows the guest down
+ * @round_ns: how long the last round took
+ * @hopeless: rounds, one after the other, in which the guest wrote too much
  * @request: as given, but for its connections
  * @step: see enum migrate_step
  * @round: rounds whose end was told
@@ -111,6 +118,9 @@ struct migrate {
 	struct image *image;
 	struct memory_save ms;
 	struct dirty_log log;
+	struct throttle throttle;
+	u64 round_ns;
+	u32 hopeless;
 	struct migrate_request request;
 	_Atomic u32 step;
 	u64 round;

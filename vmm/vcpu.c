@@ -76,6 +76,7 @@ int vcpu_signals_init(struct error *err)
 int vcpu_create(struct vm *vm, struct vcpu *vcpu, u32 index,
 		struct error *err)
 {
+	pthread_condattr_t attr;
 	int ret;
 
 	memset(vcpu, 0, sizeof(*vcpu));
@@ -98,7 +99,10 @@ int vcpu_create(struct vm *vm, struct vcpu *vcpu, u32 index,
 	}
 	atomic_init(&vcpu->want_pause, true);
 	pthread_mutex_init(&vcpu->lock, NULL);
-	pthread_cond_init(&vcpu->changed, NULL);
+	pthread_condattr_init(&attr);
+	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+	pthread_cond_init(&vcpu->changed, &attr);
+	pthread_condattr_destroy(&attr);
 	return 0;
 
 err_unmap:
@@ -276,6 +280,27 @@ static void park(struct vcpu *vcpu)
 	pthread_mutex_unlock(&vcpu->lock);
 }
 
+/* Out of the guest for a while, but for a pause or the end. */
+static void rest(struct vcpu *vcpu)
+{
+	struct timespec until;
+	u64 ns;
+	int ret = 0;
+
+	pthread_mutex_lock(&vcpu->lock);
+	ns = atomic_load(&vcpu->rest_ns);
+	clock_gettime(CLOCK_MONOTONIC, &until);
+	ns += (u64)until.tv_nsec;
+	until.tv_sec += (time_t)(ns / 1000000000);
+	until.tv_nsec = (long)(ns % 1000000000);
+	while (!ret && atomic_load(&vcpu->rest_ns) && !should_park(vcpu) &&
+	       !atomic_load(&vcpu->want_exit))
+		ret = pthread_cond_timedwait(&vcpu->changed, &vcpu->lock,
+					     &until);
+	atomic_store(&vcpu->rest_ns, 0);
+	pthread_mutex_unlock(&vcpu->lock);
+}
+
 static void *vcpu_main(void *arg)
 {
 	struct vcpu *vcpu = arg;
@@ -294,6 +319,9 @@ static void *vcpu_main(void *arg)
 			park(vcpu);
 			continue;
 		}
+		if (unlikely(atomic_load_explicit(&vcpu->rest_ns,
+						  memory_order_relaxed)))
+			rest(vcpu);
 		if (!enter_guest(vcpu))
 			continue;
 		/*
@@ -338,8 +366,31 @@ int vcpu_start(struct vcpu *vcpu, struct error *err)
  */
 void vcpu_request_pause(struct vcpu *vcpu)
 {
+	pthread_mutex_lock(&vcpu->lock);
 	atomic_store(&vcpu->want_pause, true);
+	/* It may rest. */
+	pthread_cond_broadcast(&vcpu->changed);
+	pthread_mutex_unlock(&vcpu->lock);
 	if (vcpu->started)
+		pthread_kill(vcpu->thread, VCPU_KICK_SIGNAL);
+}
+
+/**
+ * vcpu_rest() - keep a vCPU out of the guest for a while
+ * @vcpu: the vCPU
+ * @ns: from now on; 0 ends a rest
+ *
+ * A pause and the end of the machine do not wait for it.
+ *
+ * Context: main loop; does not wait.
+ */
+void vcpu_rest(struct vcpu *vcpu, u64 ns)
+{
+	pthread_mutex_lock(&vcpu->lock);
+	atomic_store(&vcpu->rest_ns, ns);
+	pthread_cond_broadcast(&vcpu->changed);
+	pthread_mutex_unlock(&vcpu->lock);
+	if (ns && vcpu->started)
 		pthread_kill(vcpu->thread, VCPU_KICK_SIGNAL);
 }
 

@@ -39,8 +39,9 @@ struct vcpu_stats {
  * @ran: KVM_RUN was called, so an I/O exit may wait to be finished
  * @want_pause: park at the next chance
  * @want_exit: end the thread at the next chance
+ * @rest_ns: stay out of the guest for so long, once
  * @lock: protects @parked (LOCK_LEAF)
- * @changed: @parked, @want_pause or @want_exit changed
+ * @changed: @parked, @want_pause, @want_exit or @rest_ns changed
  * @parked: the thread is outside KVM_RUN with no exit half done
  * @stats: counters
  * @arch: what the architecture keeps; owned by it
@@ -55,6 +56,7 @@ struct vcpu {
 	bool ran;
 	_Atomic bool want_pause;
 	_Atomic bool want_exit;
+	_Atomic u64 rest_ns;
 	pthread_mutex_t lock;
 	pthread_cond_t changed;
 	bool parked;
@@ -70,5 +72,6 @@ int vcpu_start(struct vcpu *vcpu, struct error *err) __must_check;
 void vcpu_request_pause(struct vcpu *vcpu);
 void vcpu_wait_parked(struct vcpu *vcpu);
 void vcpu_unpark(struct vcpu *vcpu);
+void vcpu_rest(struct vcpu *vcpu, u64 ns);
 
 #endif /* LKVM_VCPU_H */

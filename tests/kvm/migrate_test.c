@@ -135,7 +135,33 @@ TEST_F_TIMEOUT(migrate, twenty_times_under_io, LIMIT_S)
 	}
 	printf("# %u rounds\n", i);
 	ASSERT_TRUE(ends_well(&self->m[i % 2]));
-	EXPECT_EQ(1, disks_check(&self->m[0], SEED));
+	EXPECT_EQ(1, disks_check(&self->m[i % 2], SEED));
+}
+
+/* At this rate the guest writes more than can be sent, until it is slowed down. */
+TEST_F_TIMEOUT(migrate, guest_that_writes_too_much_is_slowed_down, LIMIT_S)
+{
+	const char *const words[] = {
+		"migrate", "--to", self->address, "--bandwidth", "24M",
+		"--downtime", "10", "--json", NULL,
+	};
+	const char *last;
+
+	if (unavailable())
+		SKIP(return, "%s", unavailable());
+	ASSERT_TRUE(start(self));
+	ASSERT_TRUE(receive(self, 1, true));
+	ASSERT_EQ(0, machine_command(&self->m[0], words, WAIT_MS))
+		TH_LOG("%s", self->m[0].said);
+	EXPECT_EQ(MACHINE_OFF, machine_wait(&self->m[0], WAIT_MS));
+	EXPECT_NE(NULL, machine_expect(&self->m[0], "writes faster than can be sent",
+				       WAIT_MS));
+	ASSERT_TRUE(machine_expect(&self->m[1], "guest: beat", WAIT_MS));
+	last = strstr(self->m[0].said, "\"event\":\"end\"");
+	EXPECT_TRUE(!last || !strstr(last, "\"throttle-percent\":0"));
+	/* It runs at full speed again. */
+	ASSERT_TRUE(ends_well(&self->m[1]));
+	EXPECT_EQ(1, disks_check(&self->m[1], SEED));
 }
 
 /* Whoever is killed, the guest goes on where it was. */

@@ -103,6 +103,8 @@ static void add_counters(const struct migrate *m, struct json_object *to)
 	control_add_int(to, "dirty-bytes", atomic_load(&stats->dirty_pages) *
 			MEMORY_PAGE_SIZE);
 	sent = migrate_sent(m);
+	control_add_int(to, "throttle-percent",
+			atomic_load(&stats->throttle));
 	if (!sent)
 		return;
 	control_add_int(to, "sent-bytes", atomic_load(&sent->data));

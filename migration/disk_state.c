@@ -270,7 +270,7 @@ static const char *why_changed(const struct disk_state *then,
 	if (!memcmp(then->boot_id, unknown, 16) ||
 	    memcmp(then->boot_id, now->boot_id, 16) ||
 	    then->sequence != now->sequence || then->inode != now->inode)
-		return "is a block device that was away, or the host was, and may have been written";
+		return "is a block device that was away, or its host, and may have been written";
 	if (then->written_sectors != now->written_sectors)
 		return "was written since the snapshot was taken";
 	return NULL;

@@ -26,20 +26,23 @@
  * @max: most bytes of payload; 0 for no payload
  * @has_pos: the position may be other than 0
  * @has_range: the length is that of a range, and there is no payload
+ * @not_empty: the length is not 0
  */
 struct frame_rule {
 	const char *name;
 	u32 max;
 	bool has_pos;
 	bool has_range;
+	bool not_empty;
 };
 
 static const struct frame_rule rules[FRAME_TYPES] = {
 	[FRAME_HELLO]		= { "hello", 4096 },
 	[FRAME_WELCOME]		= { "welcome", 4096 },
-	[FRAME_WRITE]		= { "write", FRAME_DATA_MAX, .has_pos = true },
+	[FRAME_WRITE]		= { "write", FRAME_DATA_MAX, .has_pos = true,
+				    .not_empty = true },
 	[FRAME_ZERO]		= { "zero", .has_pos = true,
-				    .has_range = true },
+				    .has_range = true, .not_empty = true },
 	[FRAME_ROUND]		= { "round", .has_pos = true },
 	[FRAME_ROUND_DONE]	= { "round-done", .has_pos = true },
 	[FRAME_BUILD]		= { "build" },
@@ -202,8 +205,9 @@ static int check_header(const struct frame_link *link,
 				 link->ch->name, type);
 	rule = &rules[type];
 	if (h->reserved || (pos && !rule->has_pos) ||
-	    (rule->has_range ? !len || !range_fits(pos, len, INT64_MAX) :
-	     len > rule->max || !range_fits(pos, len, INT64_MAX)) ||
+	    (rule->not_empty && !len) ||
+	    (!rule->has_range && len > rule->max) ||
+	    !range_fits(pos, len, INT64_MAX) ||
 	    (h->sum && (rule->has_range || !len)))
 		return error_set(err, -EPROTO, "%s: malformed %s frame",
 				 link->ch->name, rule->name);

@@ -197,6 +197,7 @@ TEST_F(frame, malformed_ones_are_refused)
 		{ good_header(FRAME_ZERO, UINT64_MAX, 2, 0), "malformed zero" },
 		{ good_header(FRAME_WRITE, 0, FRAME_DATA_MAX + 1, 1),
 		  "malformed write" },
+		{ good_header(FRAME_WRITE, 0, 0, 0), "malformed write" },
 		{ good_header(FRAME_WRITE, UINT64_MAX, 1, 1),
 		  "malformed write" },
 		{ good_header(FRAME_HELLO, 0, 4097, 1), "malformed hello" },

@@ -83,7 +83,6 @@ static const struct option_table receive_table = {
 
 static int accept_one(int listener, struct channel **ch, struct error *err)
 {
-	const struct timeval limit = { .tv_sec = HELLO_S };
 	int fd, ret;
 
 	do {
@@ -91,7 +90,6 @@ static int accept_one(int listener, struct channel **ch, struct error *err)
 	} while (fd < 0 && (errno == EINTR || errno == ECONNABORTED));
 	if (fd < 0)
 		return error_set(err, -errno, "accept: %m");
-	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit));
 	ret = channel_stream_open(fd, fd, "the source", ch, err);
 	if (ret)
 		close(fd);

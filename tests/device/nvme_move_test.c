@@ -67,6 +67,19 @@ static bool is_pending(struct vm *vm, u32 vector)
 	       vector & 1;
 }
 
+/* It is sent after the entry was posted, so it may come a little later. */
+static bool interrupt_comes(struct vm *vm, u32 vector)
+{
+	u32 ms;
+
+	for (ms = 0; ms < 5000; ms++) {
+		if (testvm_msix_take(vm, TEST_SLOT, vector))
+			return true;
+		usleep(1000);
+	}
+	return false;
+}
+
 TEST_F(state, masked_interrupts_that_wait_move)
 {
 	u64 table = testvm_msix_table(self->t.vm, TEST_SLOT);
@@ -90,7 +103,7 @@ TEST_F(state, masked_interrupts_that_wait_move)
 	/* The next one comes by itself. */
 	submit_read(self->drv, 1, 0, self->t.buf);
 	EXPECT_TRUE(nvme_driver_wait(self->drv, &self->drv->pair[1], &cqe));
-	EXPECT_LE(1, testvm_msix_take(self->second, TEST_SLOT, 1));
+	EXPECT_TRUE(interrupt_comes(self->second, 1));
 	free(state);
 }
 

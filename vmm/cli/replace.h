@@ -42,7 +42,7 @@ struct replace_options {
 #define REPLACE_HUGETLBFS(holder)					\
 	REPLACE_OPTION(holder, hugetlbfs, .arg = "DIR",			\
 		       .type = OPTION_STRING, .min = 1,			\
-		       .help = "a mounted hugetlbfs that the guest's memory comes from, or \"none\"")
+		       .help = "a mounted hugetlbfs that its memory comes from, or \"none\"")
 #define REPLACE_DEV(holder)						\
 	REPLACE_OPTION(holder, dev, .arg = "FILE",			\
 		       .type = OPTION_STRING, .min = 1,			\

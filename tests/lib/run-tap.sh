@@ -1,8 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# run-tap.sh [-t SECONDS] [-s SUMMARY] [-p PREFIX] [-r TEXT] PROGRAM... - runs
-# TAP programs
+# run-tap.sh [-t SECONDS] [-s SUMMARY] [-p PREFIX] PROGRAM... - runs TAP programs
 #
 # Shows what each program prints as it comes, and then adds up what it said.
 # One line for each program goes to the file SUMMARY: passed, failed and skipped
@@ -13,22 +12,16 @@
 # nothing at all, does not end, or ends with an error although all its tests
 # passed, counts as one more failed test.
 
-# With -r, a program that fails and has TEXT in its output is run again, twice at
-# most, and what it said before is shown as remarks: for a failure of what the
-# tests run in, not of what they test. Its output comes when it has ended.
-
 set -u
 
 limit=600
 summary=
 prefix=
-again=
-while getopts t:s:p:r: opt; do
+while getopts t:s:p: opt; do
 	case $opt in
 	t) limit=$OPTARG ;;
 	s) summary=$OPTARG ;;
 	p) prefix=$OPTARG ;;
-	r) again=$OPTARG ;;
 	*) exit 2 ;;
 	esac
 done
@@ -39,37 +32,14 @@ trap 'rm -rf "$temp"' EXIT
 trap 'exit 130' INT TERM
 sums=${summary:-$temp/summary}
 
-# run_once PROGRAM: its output goes to $temp/log, its exit code to $temp/code.
-run_once()
-{
-	timeout -k 10 "$limit" "$1" </dev/null 2>&1
-	echo $? >"$temp/code"
-}
-
-# run_again PROGRAM: until it passes, or fails without the text.
-run_again()
-{
-	for try in 1 2 3; do
-		run_once "$1" >"$temp/log"
-		if [ $try = 3 ] || ! grep -q '^not ok' "$temp/log" ||
-		   ! grep -q -e "$again" "$temp/log"; then
-			cat "$temp/log"
-			return
-		fi
-		sed 's/^/# before: /' "$temp/log"
-		echo "# $1: \"$again\": is run again"
-	done
-}
-
 for program; do
 	name=$prefix$program
 	start=$(date +%s)
 	echo "# $name"
-	if [ -n "$again" ]; then
-		run_again "$program"
-	else
-		run_once "$program" | tee "$temp/log"
-	fi
+	{
+		timeout -k 10 "$limit" "$program" </dev/null 2>&1
+		echo $? >"$temp/code"
+	} | tee "$temp/log"
 	code=$(cat "$temp/code" 2>/dev/null || echo 255)
 	awk -v code="$code" -v name="$name" -v limit="$limit" -v sums="$sums" '
 		/^ok( |$)/ {

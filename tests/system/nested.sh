@@ -152,7 +152,7 @@ code=$(debugfs -R 'cat /out/code' "$temp/disk" 2>/dev/null)
 if [ -n "$out" ]; then
 	mkdir -p "$out"
 	debugfs -R "rdump /out $temp" "$temp/disk" >/dev/null 2>&1
-	cp -r "$temp/out/." "$out/"
+	[ ! -d "$temp/out" ] || cp -r "$temp/out/." "$out/"
 fi
 if [ -z "$code" ]; then
 	tail -n 20 "$log" >&2 || :

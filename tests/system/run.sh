@@ -39,20 +39,59 @@ temp=$(mktemp -d "${TMPDIR:-/tmp}/lkvm-system.XXXXXX")
 trap 'rm -rf "$temp"' EXIT
 trap 'exit 130' INT TERM HUP
 
-mkdir -p "$temp/stage/tests"
-cp -r tests/lib tests/system "$temp/stage/tests/"
-stage_program "$temp/stage" "$lkvm" lkvm
-stage_copy "$temp/stage" "$kernel/vmlinuz" vmlinuz
-stage_copy "$temp/stage" "$image" root.img
+make_stage()
+{
+	mkdir -p "$temp/stage/tests"
+	cp -r tests/lib tests/system "$temp/stage/tests/"
+	stage_program "$temp/stage" "$lkvm" lkvm
+	stage_copy "$temp/stage" "$kernel/vmlinuz" vmlinuz
+	stage_copy "$temp/stage" "$image" root.img
+}
 
-# The emulated processor now and then finds no page for the first instruction
-# after VMRUN, where there is one, and a guest with several CPUs ends with a
-# triple fault: that is not lkvm's doing, and such a test is run again.
-run="sh tests/lib/run-tap.sh -t ${SYSTEM_LIMIT:-1500}"
-run_emulated="$run -r 'triple fault:'"
+run="sh tests/lib/run-tap.sh -t ${SYSTEM_LIMIT:-1500} -s"
+
+# emulated TEST: one test in an outer machine of its own. The emulated processor
+# takes a page fault now and then where there is none (Documentation/testing.rst):
+# then a guest or the outer machine is lost, which is not lkvm's doing, and the
+# test is run again.
+emulated()
+{
+	for try in 1 2 3 4; do
+		rm -rf "$temp/stage" "$temp/got"
+		make_stage
+		code=0
+		lost=
+		sh tests/system/nested.sh -l "$temp/log" -o "$temp/got" \
+			"$temp/stage" "mkdir /out/keep; \
+				SYSTEM_OUT=${out:+/out/keep} \
+				GUEST_CPUS='$GUEST_CPUS' \
+				$run /out/summary $1" >"$temp/output" 2>&1 || code=$?
+		if [ "$code" = 125 ]; then
+			lost="the outer machine did not get to its end"
+		elif grep -q '^not ok' "$temp/output" &&
+		     grep -q 'triple fault:' "$temp/output"; then
+			lost="a guest was lost by a triple fault"
+		fi
+		if [ -z "$lost" ] || [ $try = 4 ]; then
+			break
+		fi
+		sed 's/^/# before: /' "$temp/output"
+		echo "# $1: $lost: is run again"
+	done
+	cat "$temp/output"
+	if [ "$code" = 0 ]; then
+		cat "$temp/got/summary" >>"$temp/summary"
+	else
+		echo "not ok - the outer machine ended with exit code $code"
+		tail -n 20 "$temp/log" | sed 's/^/# outer: /'
+		echo "0 1 0 $1: outer machine" >>"$temp/summary"
+	fi
+	[ -z "$out" ] || [ ! -d "$temp/got/keep" ] ||
+		cp -r "$temp/got/keep/." "$out/"
+}
+
 if [ -n "${LKVM_GUEST_KERNEL:-}" ]; then
 	level="direct: with the kernel $LKVM_GUEST_KERNEL"
-	cp "$LKVM_GUEST_KERNEL" "$temp/stage/vmlinuz"
 else
 	level=$(sh tests/system/level.sh)
 fi
@@ -60,18 +99,16 @@ export GUEST_CPUS="${GUEST_CPUS:-1 4}"
 case $level in
 direct*)
 	echo "# system tests: $level"
-	(cd "$temp/stage" && SYSTEM_OUT=$out $run -s "$temp/summary" "$@")
+	make_stage
+	[ -z "${LKVM_GUEST_KERNEL:-}" ] ||
+		cp "$LKVM_GUEST_KERNEL" "$temp/stage/vmlinuz"
+	(cd "$temp/stage" && SYSTEM_OUT=$out $run "$temp/summary" "$@")
 	;;
 *)
 	echo "# system tests: $level"
-	sh tests/system/nested.sh -l "$temp/log" -o "$temp" "$temp/stage" \
-		"mkdir /out/keep; SYSTEM_OUT=${out:+/out/keep} \
-			GUEST_CPUS='$GUEST_CPUS' $run_emulated -s /out/summary $*" || {
-		echo "not ok - the outer machine ended with exit code $?"
-		tail -n 20 "$temp/log" | sed 's/^/# outer: /'
-		echo "0 1 0 outer machine" >>"$temp/summary"
-	}
-	[ -z "$out" ] || cp -r "$temp/keep/." "$out/"
+	for test; do
+		emulated "$test"
+	done
 	;;
 esac
 [ -s "$temp/summary" ] || echo "0 1 0 system tests without a result" \

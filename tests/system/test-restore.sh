@@ -34,6 +34,7 @@ save_and_kill()
 	kill -9 "$(pgrep -P "$machine_pid")"
 	machine_wait
 	same "$1 cpu: lkvm run was killed" "$machine_code" 137
+	[ "$machine_code" = 137 ] || machine_trouble "ended with $machine_code"
 }
 
 run_guest()

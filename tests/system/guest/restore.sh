@@ -70,7 +70,7 @@ check "fio had no error" [ ! -e /run/fio-failed ]
 same "other processes went on" "$(cat /run/build* | grep -c ended)" "$CPUS"
 sync
 check "the root file system is written" \
-	[ -e /root/before -a -s /root/counter ]
+	[ -e /root/before -a -s /root/object1 ]
 same "the timer goes on" "$(sleep 1; echo slept)" slept
 same "the tables name the generation ID" \
 	"$(cat /sys/bus/acpi/devices/LKVM0001:00/modalias)" \

@@ -31,7 +31,8 @@ save_and_kill()
 	check "$1 cpu: it is saved with its disks" \
 		./lkvm snapshot -n "restore$1" --with-disks vm.snap
 	sleep 2
-	kill -9 "$(pgrep -P "$machine_pid")"
+	kill -9 "$(./lkvm list |
+		sed -n "s/^ *\([0-9]*\) restore$1 .*/\1/p")"
 	machine_wait
 	same "$1 cpu: lkvm run was killed" "$machine_code" 137
 	[ "$machine_code" = 137 ] || machine_trouble "ended with $machine_code"

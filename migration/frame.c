@@ -51,7 +51,7 @@ static const struct frame_rule rules[FRAME_TYPES] = {
 	[FRAME_LOADED]		= { "loaded" },
 	[FRAME_TAKE]		= { "take" },
 	[FRAME_READY]		= { "ready" },
-	[FRAME_GO]		= { "go" },
+	[FRAME_GO]		= { "go", .has_pos = true },
 	[FRAME_RUNNING]		= { "running" },
 	[FRAME_ERROR]		= { "error", FRAME_TEXT_MAX },
 };

@@ -24,7 +24,7 @@
  * @FRAME_LOADED: destination: everything was checked and loaded
  * @FRAME_TAKE: source: the disks are flushed and their locks released
  * @FRAME_READY: destination: it has the locks
- * @FRAME_GO: source: run
+ * @FRAME_GO: source: the machine is yours; position is an enum frame_go
  * @FRAME_RUNNING: destination: it runs
  * @FRAME_ERROR: either side: it gives up; the payload says why
  * @FRAME_TYPES: how many there are
@@ -51,12 +51,22 @@ enum frame_type {
 };
 
 /**
+ * enum frame_go - what the destination does with a machine that is its own
+ * @FRAME_GO_RUN: it runs
+ * @FRAME_GO_PAUSED: it stays paused, as it was at the source
+ */
+enum frame_go {
+	FRAME_GO_RUN,
+	FRAME_GO_PAUSED,
+};
+
+/**
  * struct frame_header - the first bytes of each frame
  * @magic: FRAME_MAGIC
  * @type: enum frame_type
  * @reserved: 0
  * @pos: position in the image (FRAME_WRITE, FRAME_ZERO), number of the round
- *       (FRAME_ROUND, FRAME_ROUND_DONE), else 0
+ *       (FRAME_ROUND, FRAME_ROUND_DONE), enum frame_go (FRAME_GO), else 0
  * @len: bytes of the payload; FRAME_ZERO: bytes that are zero, and no payload
  * @sum: XXH3 of the payload, 0 without one
  * @head_sum: XXH3 of the fields above

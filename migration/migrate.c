@@ -152,13 +152,13 @@ static void set_step(struct migrate *m, enum migrate_step step)
 	atomic_store(&m->step, step);
 }
 
-static int order(struct migrate *m, enum frame_type type,
+static int order(struct migrate *m, enum frame_type type, u64 pos,
 		 enum frame_type answer, struct error *err)
 {
 	struct frame f;
 	int ret;
 
-	ret = frame_send(&m->links[0], type, 0, NULL, 0, err);
+	ret = frame_send(&m->links[0], type, pos, NULL, 0, err);
 	return ret ? ret : frame_expect(&m->links[0], answer, &f, err);
 }
 
@@ -243,7 +243,7 @@ static int build(struct migrate *m, struct error *err)
 	ret = image_commit(m->image, err);
 	m->image->ch = m->peer;
 	if (!ret)
-		ret = order(m, FRAME_BUILD, FRAME_BUILT, err);
+		ret = order(m, FRAME_BUILD, 0, FRAME_BUILT, err);
 	channel_close(first);
 	return ret;
 }
@@ -354,7 +354,7 @@ static int hand_over(struct migrate *m, struct error *err)
 	if (!ret)
 		ret = send_rest(m, err);
 	if (!ret)
-		ret = order(m, FRAME_LOAD, FRAME_LOADED, err);
+		ret = order(m, FRAME_LOAD, 0, FRAME_LOADED, err);
 	if (ret)
 		return ret;
 	set_step(m, MIGRATE_LOADED);
@@ -362,11 +362,12 @@ static int hand_over(struct migrate *m, struct error *err)
 	if (ret)
 		return ret;
 	set_step(m, MIGRATE_TAKE);
-	ret = order(m, FRAME_TAKE, FRAME_READY, err);
+	ret = order(m, FRAME_TAKE, 0, FRAME_READY, err);
 	if (ret)
 		return ret;
 	set_step(m, MIGRATE_GO);
-	ret = order(m, FRAME_GO, FRAME_RUNNING, err);
+	ret = order(m, FRAME_GO, m->was_running ? FRAME_GO_RUN :
+		    FRAME_GO_PAUSED, FRAME_RUNNING, err);
 	if (!ret)
 		set_step(m, MIGRATE_DONE);
 	return ret;

@@ -278,7 +278,7 @@ static int give_disks(struct receive *r, struct error *err)
 
 static int run(struct receive *r, struct error *err)
 {
-	return vm_resume(r->vm, err);
+	return r->paused ? 0 : vm_resume(r->vm, err);
 }
 
 /**
@@ -416,6 +416,10 @@ static int follow_order(struct receive_link *l, const struct frame *f,
 	if (o == orders + ARRAY_SIZE(orders) ||
 	    o->at != atomic_load(&r->step))
 		return bad_order(l, f, err);
+	if (f->type == FRAME_GO && f->pos > FRAME_GO_PAUSED)
+		return error_set(err, -EPROTO, "%s: malformed %s frame",
+				 l->link.ch->name, frame_name(f->type));
+	r->paused = f->type == FRAME_GO && f->pos == FRAME_GO_PAUSED;
 	ret = on_main_loop(r, o->fn, err);
 	if (ret)
 		return ret;

@@ -52,6 +52,7 @@ struct receive_link {
  * @image: head and description, then head and state
  * @description: of the machine; the caller may replace what belongs to the host
  * @vm: the machine, once it was built
+ * @paused: the machine stays paused when it is ours
  * @step: how far it is; the first link's thread writes it
  * @lock: protects &receive_link.round, @failed and @err
  * @round_end: a connection has come to a round's end, or all is over
@@ -73,6 +74,7 @@ struct receive {
 	struct image *image;
 	struct description *description;
 	struct vm *vm;
+	bool paused;
 	_Atomic u32 step;
 	pthread_mutex_t lock;
 	pthread_cond_t round_end;

@@ -380,6 +380,21 @@ TEST_F(migrate, machine_runs_there_with_its_memory_and_disk)
 	end_target(self);
 }
 
+TEST_F(migrate, paused_machine_stays_paused)
+{
+	ASSERT_EQ(0, vm_pause(self->vm, &self->err));
+	migrate(_metadata, self, NEVER);
+	EXPECT_EQ(0, self->result.code) TH_LOG("%s", self->result.text);
+	EXPECT_EQ(0, self->target.err.code)
+		TH_LOG("%s", self->target.err.text);
+	EXPECT_FALSE(self->target.runs);
+	ASSERT_NE(NULL, self->target.vm);
+	EXPECT_EQ(VM_PAUSED, vm_phase_get(self->target.vm));
+	/* And it is the target's all the same. */
+	EXPECT_EQ(-EBUSY, device_disks_take(self->vm, &self->err));
+	end_target(self);
+}
+
 TEST_F(migrate, one_connection_is_enough)
 {
 	self->links = 1;

@@ -188,7 +188,7 @@ TEST_F(frame, malformed_ones_are_refused)
 		{ good_header(0, 0, 0, 0), "unknown type 0" },
 		{ good_header(FRAME_TYPES, 0, 0, 0), "unknown type" },
 		{ good_header(65535, 0, 0, 0), "unknown type 65535" },
-		{ good_header(FRAME_GO, 1, 0, 0), "malformed go" },
+		{ good_header(FRAME_TAKE, 1, 0, 0), "malformed take" },
 		{ good_header(FRAME_GO, 0, 1, 0), "malformed go" },
 		{ good_header(FRAME_GO, 0, 0, 1), "malformed go" },
 		{ good_header(FRAME_ZERO, 0, 0, 0), "malformed zero" },

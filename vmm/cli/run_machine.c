@@ -332,7 +332,9 @@ static void received(void *arg, const struct error *err)
 		vm_request_error(run->vm, err);
 		return;
 	}
-	log_info("%s was handed over and runs", run->vm->name);
+	log_info("%s was handed over and %s", run->vm->name,
+		 vm_phase_get(run->vm) == VM_RUNNING ? "runs" :
+						       "is paused, as it was");
 	if (run->job->arrived)
 		run->job->arrived(run->job->arrived_arg);
 }

@@ -122,6 +122,31 @@ same "exec: it runs there" "$(state three)" running
 wait "$here"
 same "exec: the source has ended well" $? 0
 
+# ---- a request without connections, and a machine that is paused ---------------
+
+python3 - "$XDG_RUNTIME_DIR/lkvm/three.sock" >result <<'PY'
+import socket, sys
+s = socket.socket(socket.AF_UNIX)
+s.connect(sys.argv[1])
+s.sendall(b'{"id":1,"command":"migrate","arguments":{"peer":"x"}}\n')
+print(s.recv(4096).decode())
+PY
+check "no sockets with the request: it is refused" \
+	grep -q 'bad-argument.*1 to 16 connected sockets' result
+same "no sockets with the request: it runs on" "$(state three)" running
+
+"$LKVM" pause -n three >result
+check "a place for a paused machine" receive unix:s --name five
+"$LKVM" migrate -n three --to unix:s >result 2>err
+same "paused: exit code" $? 0
+same "paused: it is there, and paused" "$(state five)" paused
+check "a place to go back to, paused" receive unix:p --name three
+"$LKVM" migrate -n five --to unix:p >result 2>err
+same "paused: exit code of the way back" $? 0
+same "paused: it is back, and paused" "$(state three)" paused
+"$LKVM" resume -n three >result
+same "paused: it runs when it is resumed" "$(state three)" running
+
 # ---- to a file -----------------------------------------------------------------
 
 "$LKVM" migrate -n three --to file:snap >result 2>err

@@ -115,25 +115,6 @@ struct moving {
 	struct cancel_key key;
 };
 
-static u64 number(struct json_object *obj, const char *key)
-{
-	struct json_object *value = NULL;
-
-	json_object_object_get_ex(obj, key, &value);
-	return json_object_get_uint64(value);
-}
-
-static struct json_object *new_event(const char *name,
-				     struct json_object *body)
-{
-	struct json_object *event = json_object_new_object();
-
-	json_object_object_add(event, "event", json_object_new_string(name));
-	json_object_object_foreach(body, key, value)
-		json_object_object_add(event, key, json_object_get(value));
-	return event;
-}
-
 static void event_came(void *arg, struct json_object *event)
 {
 	struct moving *m = arg;
@@ -141,15 +122,15 @@ static void event_came(void *arg, struct json_object *event)
 	char dirty[32], what[96];
 
 	if (m->opts->json)
-		snapshot_event(new_event("progress", event));
+		snapshot_event(snapshot_new_event("progress", event));
 	json_object_object_get_ex(event, "phase", &phase);
 	snprintf(what, sizeof(what), "%.32s, round %llu, %s written meanwhile",
 		 phase ? json_object_get_string(phase) : "",
-		 number(event, "rounds") + 1,
-		 progress_bytes(number(event, "dirty-bytes"), dirty,
+		 snapshot_number(event, "rounds") + 1,
+		 progress_bytes(snapshot_number(event, "dirty-bytes"), dirty,
 				sizeof(dirty)));
-	progress_show(&m->progress, number(event, "done-bytes"),
-		      number(event, "total-bytes"), what);
+	progress_show(&m->progress, snapshot_number(event, "done-bytes"),
+		      snapshot_number(event, "total-bytes"), what);
 }
 
 static int ask_to_cancel(const struct target_call *call, struct error *err)
@@ -177,20 +158,20 @@ static int key_pressed(void *arg, struct error *err)
 
 static void tell_result(const struct moving *m, struct json_object *result)
 {
-	u64 ms = number(result, "elapsed-ms"), us = number(result,
+	u64 ms = snapshot_number(result, "elapsed-ms"), us = snapshot_number(result,
 							    "downtime-us");
 	char memory[32], sent[32];
 
 	if (m->opts->json) {
-		snapshot_event(new_event("end", result));
+		snapshot_event(snapshot_new_event("end", result));
 		return;
 	}
 	printf("%s runs at %s: %s of memory, %s sent in %llu rounds, ",
 	       m->call->name, m->to.text,
-	       progress_bytes(number(result, "memory-bytes"), memory,
+	       progress_bytes(snapshot_number(result, "memory-bytes"), memory,
 			      sizeof(memory)),
-	       progress_bytes(number(result, "sent-bytes"), sent,
-			      sizeof(sent)), number(result, "rounds") + 1);
+	       progress_bytes(snapshot_number(result, "sent-bytes"), sent,
+			      sizeof(sent)), snapshot_number(result, "rounds") + 1);
 	printf("%llu.%03llu s, the guest stood still for %llu.%llu ms\n",
 	       ms / 1000, ms % 1000, us / 1000, us / 100 % 10);
 }

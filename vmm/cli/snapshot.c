@@ -134,9 +134,14 @@ void snapshot_event(struct json_object *event)
 	json_object_put(event);
 }
 
-/* ---- taking one --------------------------------------------------------- */
-
-static u64 number(struct json_object *obj, const char *key)
+/**
+ * snapshot_number() - a number of an event or a result
+ * @obj: the event
+ * @key: which
+ *
+ * Return: the number, 0 when it is not there.
+ */
+u64 snapshot_number(struct json_object *obj, const char *key)
 {
 	struct json_object *value = NULL;
 
@@ -144,8 +149,15 @@ static u64 number(struct json_object *obj, const char *key)
 	return json_object_get_uint64(value);
 }
 
-static struct json_object *new_event(const char *name,
-				     struct json_object *body)
+/**
+ * snapshot_new_event() - an event for a program from what the machine has told
+ * @name: its name
+ * @body: what the machine has told; stays the caller's
+ *
+ * Return: the event, for snapshot_event().
+ */
+struct json_object *snapshot_new_event(const char *name,
+				       struct json_object *body)
 {
 	struct json_object *event = json_object_new_object();
 
@@ -155,6 +167,8 @@ static struct json_object *new_event(const char *name,
 	return event;
 }
 
+/* ---- taking one --------------------------------------------------------- */
+
 static void event_came(void *arg, struct json_object *event)
 {
 	struct taking *t = arg;
@@ -162,13 +176,13 @@ static void event_came(void *arg, struct json_object *event)
 	char what[64];
 
 	if (t->opts->json)
-		snapshot_event(new_event("progress", event));
+		snapshot_event(snapshot_new_event("progress", event));
 	json_object_object_get_ex(event, "phase", &phase);
 	snprintf(what, sizeof(what), "%.32s, round %llu",
 		 phase ? json_object_get_string(phase) : "",
-		 number(event, "round"));
-	progress_show(&t->progress, number(event, "done-bytes"),
-		      number(event, "total-bytes"), what);
+		 snapshot_number(event, "round"));
+	progress_show(&t->progress, snapshot_number(event, "done-bytes"),
+		      snapshot_number(event, "total-bytes"), what);
 }
 
 /* Ctrl-C: on a connection of its own, since ours waits for the answer. */
@@ -194,15 +208,15 @@ static int key_pressed(void *arg, struct error *err)
 
 static void tell_result(const struct taking *t, struct json_object *result)
 {
-	u64 ms = number(result, "elapsed-ms"), us = number(result, "pause-us");
+	u64 ms = snapshot_number(result, "elapsed-ms"), us = snapshot_number(result, "pause-us");
 	char bytes[32];
 
 	if (t->opts->json) {
-		snapshot_event(new_event("end", result));
+		snapshot_event(snapshot_new_event("end", result));
 		return;
 	}
 	printf("%s: %s of memory in %llu.%03llu s, ", t->path,
-	       progress_bytes(number(result, "memory-bytes"), bytes,
+	       progress_bytes(snapshot_number(result, "memory-bytes"), bytes,
 			      sizeof(bytes)), ms / 1000, ms % 1000);
 	if (t->opts->stop)
 		printf("%s has ended\n", t->call->name);

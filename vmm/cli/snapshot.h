@@ -32,6 +32,9 @@ int snapshot_image_open(const char *path, struct channel_control *control,
 			struct image **out, struct error *err) __must_check;
 void snapshot_image_close(struct image *image);
 void snapshot_event(struct json_object *event);
+u64 snapshot_number(struct json_object *obj, const char *key);
+struct json_object *snapshot_new_event(const char *name,
+				       struct json_object *body);
 int snapshot_take(const struct snapshot_options *opts, const char *path);
 
 /**

@@ -33,11 +33,6 @@
 #include "vmm/device.h"
 #include "vmm/vm.h"
 
-#define ROUNDS_MAX	100
-#define PAGES_LEAST	64		/* not worth another round */
-#define ROUNDS_PATIENT	3		/* before the guest is slowed down */
-#define THROTTLE_FIRST	20		/* percent */
-#define THROTTLE_STEP	10
 #define RETRY_MS	50		/* for locks that the other side has */
 #define LAST_WORDS_MS	2000
 /* A destination without a word notices a dead link and ends before that. */
@@ -95,7 +90,7 @@ static int stop_guest(struct migrate *m, struct error *err)
 	ret = vm_pause(m->vm, err);
 	if (ret)
 		return ret;
-	throttle_set(&m->throttle, 0);
+	rounds_full_speed(&m->rounds);
 	m->stopped = true;
 	m->vm->paused_for = "a migration";
 	return 0;
@@ -134,8 +129,8 @@ static int take_disks(struct migrate *m, struct error *err)
 /* As if nothing had happened. */
 static int let_go_on(struct migrate *m, struct error *err)
 {
-	dirty_log_stop(&m->log);
-	throttle_set(&m->throttle, 0);
+	rounds_unwatch(&m->rounds);
+	rounds_full_speed(&m->rounds);
 	if (!m->stopped)
 		return 0;
 	m->stopped = false;
@@ -188,6 +183,10 @@ static int say_hello(struct migrate *m, struct error *err)
 
 static int open_peer(struct migrate *m, struct error *err)
 {
+	struct rounds_target to = {
+		.links = m->links, .links_nr = m->links_nr,
+		.name = m->request.peer, .downtime_ms = m->request.downtime_ms,
+	};
 	struct channel *peer;
 	int ret;
 
@@ -202,31 +201,13 @@ static int open_peer(struct migrate *m, struct error *err)
 	if (ret)
 		return ret;
 	image_set_transit(m->image);
-	ret = memory_save_init(&m->ms, m->image, &m->vm->memory, m->links_nr,
-			       err);
+	to.image = m->image;
+	to.peer = peer;
+	ret = rounds_aim(&m->rounds, &to, err);
 	return ret ? ret : image_add_note(m->image, IMAGE_OWNER,
 					  IMAGE_NOTE_MACHINE,
 					  m->vm->description,
 					  m->vm->description_len, err);
-}
-
-/* Everything that was sent has arrived, over all connections. */
-static int end_round(struct migrate *m, struct error *err)
-{
-	struct frame f;
-	int ret = 0;
-	u32 i;
-
-	m->round++;
-	for (i = m->links_nr; !ret && i--;)
-		ret = frame_send(&m->links[i], FRAME_ROUND, m->round, NULL, 0,
-				 err);
-	if (!ret)
-		ret = frame_expect(&m->links[0], FRAME_ROUND_DONE, &f, err);
-	if (!ret && f.pos != m->round)
-		ret = error_set(err, -EPROTO, "%s: the end of round %llu instead of %llu",
-				m->request.peer, f.pos, m->round);
-	return ret;
 }
 
 /* Head and description go over one connection, so that they are in order. */
@@ -248,101 +229,18 @@ static int build(struct migrate *m, struct error *err)
 	return ret;
 }
 
-static int one_round(struct migrate *m, struct error *err)
-{
-	const struct peer_stats *stats = channel_peer_stats(m->peer);
-	u64 start = now_ns(), sent = atomic_load(&stats->data);
-	int ret;
-
-	ret = memory_save_round(&m->ms, err);
-	if (!ret)
-		ret = end_round(m, err);
-	if (ret)
-		return ret;
-	sent = atomic_load(&stats->data) - sent;
-	m->round_ns = max_of(now_ns() - start, (u64)1);
-	atomic_store(&m->stats.rate, sent * 1000000000ULL / m->round_ns);
-	atomic_fetch_add(&m->stats.rounds, 1);
-	return 0;
-}
-
-static u64 pages_in_downtime(const struct migrate *m)
-{
-	u64 bytes = atomic_load(&m->stats.rate) / 1000 * m->request.downtime_ms;
-
-	return max_of(bytes / MEMORY_PAGE_SIZE, (u64)PAGES_LEAST);
-}
-
-static int slow_down(struct migrate *m, struct error *err)
-{
-	throttle_set(&m->throttle, atomic_load(&m->stats.throttle));
-	return 0;
-}
-
-/*
- * A guest that writes more than half of what can be sent, in one round after
- * the other, would keep this going for ever: it is slowed down step by step.
- */
-static int keep_up(struct migrate *m, u64 pages, struct error *err)
-{
-	u64 written = pages * MEMORY_PAGE_SIZE * 1000 /
-		      max_of(m->round_ns / 1000000, (u64)1);
-	u32 throttle = atomic_load(&m->stats.throttle);
-
-	if (written <= atomic_load(&m->stats.rate) / 2 ||
-	    atomic_load(&m->stats.rounds) < ROUNDS_PATIENT) {
-		m->hopeless = 0;
-		return 0;
-	}
-	if (++m->hopeless < 2 || throttle == THROTTLE_MAX)
-		return 0;
-	m->hopeless = 0;
-	throttle = throttle ? throttle + THROTTLE_STEP : THROTTLE_FIRST;
-	throttle = min_of(throttle, (u32)THROTTLE_MAX);
-	atomic_store(&m->stats.throttle, throttle);
-	log_info("%s: writes faster than can be sent, its CPUs rest %u %% of the time",
-		 m->vm->name, throttle);
-	return on_main_loop(m, slow_down, err);
-}
-
-static int live_rounds(struct migrate *m, struct error *err)
-{
-	u64 pages = 0;
-	int ret;
-
-	/* At first the log may have all pages: those are sent anyway. */
-	ret = memory_save_take(&m->ms, &m->log, &pages, err);
-	while (!ret) {
-		ret = one_round(m, err);
-		if (!ret)
-			ret = memory_save_take(&m->ms, &m->log, &pages, err);
-		atomic_store(&m->stats.dirty_pages, pages);
-		if (!ret && (pages <= pages_in_downtime(m) ||
-			     atomic_load(&m->stats.rounds) == ROUNDS_MAX))
-			break;
-		if (!ret)
-			ret = keep_up(m, pages, err);
-	}
-	return ret;
-}
-
 static int send_rest(struct migrate *m, struct error *err)
 {
-	u64 pages;
-	int ret;
+	int ret = rounds_rest(&m->rounds, err);
 
-	channel_peer_rate(m->peer, 0);
-	ret = memory_save_take(&m->ms, &m->log, &pages, err);
-	if (!ret)
-		ret = memory_save_round(&m->ms, err);
 	if (!ret)
 		ret = on_main_loop(m, add_state, err);
 	/* The notes replace those of before: first all else must be there. */
 	if (!ret)
-		ret = end_round(m, err);
+		ret = rounds_mark(&m->rounds, err);
 	if (!ret)
 		ret = image_commit(m->image, err);
-	return ret ? ret : end_round(m, err);
+	return ret ? ret : rounds_mark(&m->rounds, err);
 }
 
 static int hand_over(struct migrate *m, struct error *err)
@@ -386,7 +284,7 @@ static int move(struct migrate *m, struct error *err)
 	if (ret)
 		return ret;
 	set_step(m, MIGRATE_ROUNDS);
-	ret = live_rounds(m, err);
+	ret = rounds_live(&m->rounds, err);
 	return ret ? ret : hand_over(m, err);
 }
 
@@ -526,9 +424,7 @@ static void migrate_free(struct migrate *m)
 	/* A machine that is elsewhere stays stopped here. */
 	if (m->stopped)
 		m->vm->paused_for = NULL;
-	dirty_log_stop(&m->log);
-	throttle_destroy(&m->throttle);
-	memory_save_destroy(&m->ms);
+	rounds_destroy(&m->rounds);
 	image_free(m->image);
 	channel_close(m->peer);
 	for (i = 0; i < HELLO_LINKS_MAX; i++)
@@ -566,7 +462,7 @@ static struct migrate *migrate_alloc(struct vm *vm,
 	}
 	channel_control_deadline(&m->control, req->timeout_ms);
 	loop_call_init(&m->done_call, done_call_run);
-	throttle_init(&m->throttle, vm);
+	rounds_init(&m->rounds, vm);
 	return m;
 }
 
@@ -591,7 +487,7 @@ int migrate_start(struct vm *vm, const struct migrate_request *req,
 
 	if (!m)
 		return -ENOMEM;
-	ret = dirty_log_start(&m->log, &vm->memory, err);
+	ret = rounds_watch(&m->rounds, err);
 	if (!ret)
 		ret = -pthread_create(&m->thread, NULL, migrate_thread, m);
 	if (ret) {

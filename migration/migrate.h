@@ -6,9 +6,8 @@
 
 #include "migration/hello.h"
 #include "migration/image.h"
-#include "migration/memory_save.h"
+#include "migration/rounds.h"
 #include "vmm/iothread.h"
-#include "vmm/throttle.h"
 
 struct peer_stats;
 struct vm;
@@ -64,20 +63,11 @@ struct migrate_request {
 };
 
 /**
- * struct migrate_stats - how it went, or goes
- * @rounds: rounds over memory that have ended
- * @dirty_pages: pages that the guest wrote during the last round
- * @rate: bytes a second of the last round
- * @throttle: percent of the time that the vCPUs rest, so that what they write
- *            can be sent as fast
+ * struct migrate_stats - how it went
  * @downtime_ns: how long the guest was stopped, until the other side ran
  * @total_ns: from the start to the end
  */
 struct migrate_stats {
-	_Atomic u32 rounds;
-	_Atomic u64 dirty_pages;
-	_Atomic u64 rate;
-	_Atomic u32 throttle;
 	u64 downtime_ns;
 	u64 total_ns;
 };
@@ -90,14 +80,9 @@ struct migrate_stats {
  * @links_nr: how many
  * @peer: the channel to the destination's image
  * @image: what is written to it
- * @ms: the memory
- * @log: what the guest writes meanwhile
- * @throttle: slows the guest down
- * @round_ns: how long the last round took
- * @hopeless: rounds, one after the other, in which the guest wrote too much
+ * @rounds: the memory
  * @request: as given, but for its connections
  * @step: see enum migrate_step
- * @round: rounds whose end was told
  * @was_running: the guest ran when it was stopped
  * @stopped: it was stopped by us
  * @given: the locks of the disks were given up
@@ -105,7 +90,7 @@ struct migrate_stats {
  * @done_call: posted by the thread at its end
  * @ended: @done_call has run
  * @err: why it failed
- * @stats: how it goes
+ * @stats: how it went
  * @start_ns: CLOCK_MONOTONIC at the start
  * @stop_ns: CLOCK_MONOTONIC when the guest was stopped
  */
@@ -116,14 +101,9 @@ struct migrate {
 	u32 links_nr;
 	struct channel *_Atomic peer;
 	struct image *image;
-	struct memory_save ms;
-	struct dirty_log log;
-	struct throttle throttle;
-	u64 round_ns;
-	u32 hopeless;
+	struct rounds rounds;
 	struct migrate_request request;
 	_Atomic u32 step;
-	u64 round;
 	bool was_running;
 	bool stopped;
 	bool given;

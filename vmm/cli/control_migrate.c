@@ -95,7 +95,7 @@ struct migrate_job {
 
 static void add_counters(const struct migrate *m, struct json_object *to)
 {
-	const struct migrate_stats *stats = &m->stats;
+	const struct rounds_stats *stats = &m->rounds.stats;
 	const struct peer_stats *sent;
 
 	control_add_int(to, "rounds", atomic_load(&stats->rounds));
@@ -117,11 +117,11 @@ static void tell_progress(struct io_timer *timer)
 					      timer);
 	struct json_object *body = json_object_new_object();
 	struct migrate *m = mj->migrate;
-	u64 total = atomic_load(&m->ms.progress.total);
+	u64 total = atomic_load(&m->rounds.ms.progress.total);
 
 	control_add_text(body, "phase", step_words[atomic_load(&m->step)]);
 	control_add_int(body, "done-bytes",
-			min_of(atomic_load(&m->ms.progress.done), total));
+			min_of(atomic_load(&m->rounds.ms.progress.done), total));
 	control_add_int(body, "total-bytes", total);
 	add_counters(m, body);
 	control_job_event(&mj->job, body);

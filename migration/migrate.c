@@ -48,39 +48,16 @@ static u64 now_ns(void)
 
 /* ---- on the main loop --------------------------------------------------- */
 
-/**
- * struct errand - something that the main loop does for the thread
- * @m: the migration
- * @fn: what
- * @err: why not
- * @ret: how it went
- */
-struct errand {
-	struct migrate *m;
-	int (*fn)(struct migrate *m, struct error *err);
-	struct error *err;
-	int ret;
-};
-
-static void errand_run(void *arg)
-{
-	struct errand *e = arg;
-
-	e->ret = e->fn(e->m, e->err);
-}
-
 static int on_main_loop(struct migrate *m,
-			int (*fn)(struct migrate *m, struct error *err),
+			int (*fn)(void *arg, struct error *err),
 			struct error *err)
 {
-	struct errand e = { .m = m, .fn = fn, .err = err };
-
-	iothread_call(&m->vm->loop, errand_run, &e);
-	return e.ret;
+	return iothread_try(&m->vm->loop, fn, m, err);
 }
 
-static int stop_guest(struct migrate *m, struct error *err)
+static int stop_guest(void *arg, struct error *err)
 {
+	struct migrate *m = arg;
 	int ret;
 
 	if (atomic_load(&m->vm->end) != VM_END_NONE)
@@ -96,8 +73,9 @@ static int stop_guest(struct migrate *m, struct error *err)
 	return 0;
 }
 
-static int add_state(struct migrate *m, struct error *err)
+static int add_state(void *arg, struct error *err)
 {
+	struct migrate *m = arg;
 	void *blob;
 	u32 len;
 	int ret;
@@ -111,14 +89,17 @@ static int add_state(struct migrate *m, struct error *err)
 	return ret;
 }
 
-static int give_disks(struct migrate *m, struct error *err)
+static int give_disks(void *arg, struct error *err)
 {
+	struct migrate *m = arg;
+
 	m->given = true;
 	return device_disks_give(m->vm, err);
 }
 
-static int take_disks(struct migrate *m, struct error *err)
+static int take_disks(void *arg, struct error *err)
 {
+	struct migrate *m = arg;
 	int ret = device_disks_take(m->vm, err);
 
 	if (!ret)
@@ -127,8 +108,10 @@ static int take_disks(struct migrate *m, struct error *err)
 }
 
 /* As if nothing had happened. */
-static int let_go_on(struct migrate *m, struct error *err)
+static int let_go_on(void *arg, struct error *err)
 {
+	struct migrate *m = arg;
+
 	rounds_unwatch(&m->rounds);
 	rounds_full_speed(&m->rounds);
 	if (!m->stopped)

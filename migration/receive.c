@@ -244,8 +244,9 @@ int receive_machine(struct receive *r, struct error *err)
 
 /* ---- on the main loop --------------------------------------------------- */
 
-static int load_state(struct receive *r, struct error *err)
+static int load_state(void *arg, struct error *err)
 {
+	struct receive *r = arg;
 	const struct image_note *note;
 	int ret;
 
@@ -261,8 +262,9 @@ static int load_state(struct receive *r, struct error *err)
 	return ret ? error_prefix(err, "%s", r->in.ch.name) : 0;
 }
 
-static int take_disks(struct receive *r, struct error *err)
+static int take_disks(void *arg, struct error *err)
 {
+	struct receive *r = arg;
 	int ret = device_disks_take(r->vm, err);
 
 	if (!ret)
@@ -270,46 +272,26 @@ static int take_disks(struct receive *r, struct error *err)
 	return ret;
 }
 
-static int give_disks(struct receive *r, struct error *err)
+static int give_disks(void *arg, struct error *err)
 {
+	struct receive *r = arg;
+
 	r->vm->config.disks_elsewhere = true;
 	return device_disks_give(r->vm, err);
 }
 
-static int run(struct receive *r, struct error *err)
+static int run(void *arg, struct error *err)
 {
+	struct receive *r = arg;
+
 	return r->paused ? 0 : vm_resume(r->vm, err);
 }
 
-/**
- * struct errand - something that the main loop does for a thread
- * @r: the machine
- * @fn: what
- * @err: why not
- * @ret: how it went
- */
-struct errand {
-	struct receive *r;
-	int (*fn)(struct receive *r, struct error *err);
-	struct error *err;
-	int ret;
-};
-
-static void errand_run(void *arg)
-{
-	struct errand *e = arg;
-
-	e->ret = e->fn(e->r, e->err);
-}
-
 static int on_main_loop(struct receive *r,
-			int (*fn)(struct receive *r, struct error *err),
+			int (*fn)(void *arg, struct error *err),
 			struct error *err)
 {
-	struct errand e = { .r = r, .fn = fn, .err = err };
-
-	iothread_call(&r->vm->loop, errand_run, &e);
-	return e.ret;
+	return iothread_try(&r->vm->loop, fn, r, err);
 }
 
 /* ---- connections' threads ----------------------------------------------- */
@@ -392,7 +374,7 @@ struct order {
 	enum frame_type type;
 	enum receive_step at;
 	enum receive_step next;
-	int (*fn)(struct receive *r, struct error *err);
+	int (*fn)(void *arg, struct error *err);
 	enum frame_type answer;
 };
 

@@ -385,6 +385,46 @@ void iothread_call(struct iothread *t, void (*fn)(void *arg), void *arg)
 	sem_destroy(&s.done);
 }
 
+/**
+ * struct try_call - a call that can fail
+ * @fn: the function
+ * @arg: its argument
+ * @err: filled by it
+ * @ret: what it returned
+ */
+struct try_call {
+	int (*fn)(void *arg, struct error *err);
+	void *arg;
+	struct error *err;
+	int ret;
+};
+
+static void try_call_run(void *arg)
+{
+	struct try_call *t = arg;
+
+	t->ret = t->fn(t->arg, t->err);
+}
+
+/**
+ * iothread_try() - as iothread_call(), for a function that can fail
+ * @t: the loop
+ * @fn: the function
+ * @arg: its argument
+ * @err: filled by @fn
+ *
+ * Context: as iothread_call().
+ * Return: what @fn returned.
+ */
+int iothread_try(struct iothread *t, int (*fn)(void *arg, struct error *err),
+		 void *arg, struct error *err)
+{
+	struct try_call call = { .fn = fn, .arg = arg, .err = err };
+
+	iothread_call(t, try_call_run, &call);
+	return call.ret;
+}
+
 static struct loop_call *call_pop(struct iothread *t)
 {
 	struct list *link;

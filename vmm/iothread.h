@@ -178,6 +178,8 @@ void loop_call_init(struct loop_call *call, void (*fn)(struct loop_call *));
 void iothread_post(struct iothread *t, struct loop_call *call);
 void iothread_unpost(struct iothread *t, struct loop_call *call);
 void iothread_call(struct iothread *t, void (*fn)(void *arg), void *arg);
+int iothread_try(struct iothread *t, int (*fn)(void *arg, struct error *err),
+		 void *arg, struct error *err) __must_check;
 
 void io_watch_add(struct iothread *t, struct io_watch *watch, int fd,
 		  void (*ready)(struct io_watch *watch));

@@ -305,6 +305,31 @@ TEST(calls_from_many_rounds_reach_another_thread)
 	iothread_destroy(&t);
 }
 
+static int divide_by_two(void *arg, struct error *err)
+{
+	int *n = arg;
+
+	if (*n & 1)
+		return error_set(err, -ERANGE, "%d is odd", *n);
+	*n /= 2;
+	return 0;
+}
+
+TEST(a_call_that_fails_says_so_to_the_other_thread)
+{
+	struct error err = ERROR_INIT;
+	struct iothread t;
+	int n = 6;
+
+	ASSERT_EQ(0, iothread_start(&t, "worker", 32, 0, &err));
+	EXPECT_EQ(0, iothread_try(&t, divide_by_two, &n, &err));
+	EXPECT_EQ(3, n);
+	EXPECT_EQ(-ERANGE, iothread_try(&t, divide_by_two, &n, &err));
+	EXPECT_STREQ("3 is odd", err.text);
+	EXPECT_EQ(3, n);
+	iothread_destroy(&t);
+}
+
 TEST(a_bad_ring_size_is_an_error)
 {
 	struct error err = ERROR_INIT;

@@ -52,6 +52,7 @@ static void block_release(struct memory_block *b)
 {
 	munmap(b->host, b->size);
 	close(b->fd);
+	free(b->zeros);
 	free(b->dirty);
 }
 
@@ -259,7 +260,6 @@ int guest_memory_add(struct guest_memory *memory,
 		.readonly = req->readonly,
 		.shared = req->fd < 0,
 	};
-	u64 huge_page;
 	int ret;
 
 	ret = request_check(memory, req, err);
@@ -269,10 +269,10 @@ int guest_memory_add(struct guest_memory *memory,
 	b.fd = block_file(req, err);
 	if (b.fd < 0)
 		return b.fd;
-	huge_page = file_huge_page(b.fd);
-	b.host = map_aligned(req, b.fd, huge_page);
+	b.huge_page = file_huge_page(b.fd);
+	b.host = map_aligned(req, b.fd, b.huge_page);
 	if (b.host == MAP_FAILED) {
-		ret = map_failed(req, huge_page, err);
+		ret = map_failed(req, b.huge_page, err);
 		goto err_close;
 	}
 	madvise(b.host, b.size, MADV_HUGEPAGE);

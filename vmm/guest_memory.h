@@ -24,6 +24,10 @@
  * @slot: KVM memory slot number
  * @readonly: the guest may not write (a ROM); DMA may not either
  * @shared: what is written goes to the file, so its holes are zeros
+ * @huge_page: bytes of a page of the hugetlbfs that @fd is in, 0 for other files
+ * @zeros: of a private mapping: one bit a page that has zeros behind it
+ *         instead of the file, NULL while there is none
+ * @zero_maps: how many pieces were mapped for @zeros
  * @dirty: one bit a page that the VMM wrote since it was last taken; made
  *         when tracking is switched on for the first time, then kept, so that
  *         a thread that is about to mark a page never sees it freed
@@ -38,12 +42,16 @@ struct memory_block {
 	u32 slot;
 	bool readonly;
 	bool shared;
+	u64 huge_page;
+	u64 *zeros;
+	u32 zero_maps;
 	_Atomic u64 *dirty;
 };
 
 /**
  * struct guest_memory - all memory of a machine
- * @lock: protects tracking being switched on and off (LOCK_MEMORY)
+ * @lock: protects tracking being switched on and off, and
+ *        &memory_block.zeros (LOCK_MEMORY)
  * @vm_fd: KVM's, or -1 for a machine without vCPUs
  * @blocks: sorted by address; fixed once the machine has been built
  * @nr: how many
@@ -125,6 +133,8 @@ int guest_memory_add(struct guest_memory *memory,
 struct memory_block *guest_memory_find(struct guest_memory *memory, gpa_t addr);
 u64 memory_block_data(const struct memory_block *b, u64 page, u64 end);
 u64 guest_memory_size(const struct guest_memory *memory);
+int guest_memory_discard(struct guest_memory *memory, gpa_t addr, u64 len,
+			 u64 *given) __must_check;
 
 int guest_memory_track_start(struct guest_memory *memory) __must_check;
 void guest_memory_track_stop(struct guest_memory *memory);

@@ -10,6 +10,8 @@
 #   save     memory into a file, beside dd, fio and QEMU
 #   restore  the same of a guest that goes on from a file, with little memory and
 #            with much, beside QEMU
+#   migrate  memory to another process over TCP, beside a bare copy, and guests
+#            that move, beside QEMU
 #
 # Every figure is the median of all rounds, which alternate between what is
 # compared: on a machine that does other things as well, compare the ratios of one
@@ -30,14 +32,14 @@ while getopts r: opt; do
 	esac
 done
 shift $((OPTIND - 1))
-[ $# -gt 0 ] || set -- device guest start save restore
+[ $# -gt 0 ] || set -- device guest start save restore migrate
 
 O=${O:-build}
 export O
 out=$O/bench
 mkdir -p "$out"
 case $* in
-*guest* | *save*) sh tests/lib/packages.sh bench ;;
+*guest* | *save* | *migrate*) sh tests/lib/packages.sh bench ;;
 esac
 
 # Functions for awk: the median of what was kept under a key.
@@ -275,9 +277,72 @@ restore_table()
 	echo
 }
 
+migrate()
+{
+	sh tests/bench/migrate.sh -r "$rounds" >"$out/migrate"
+}
+
+migrate_table()
+{
+	echo "A machine to another process over loopback TCP"
+	echo
+	awk -F'\t' "$median"'
+		{
+			key = $1 " " $2
+			keep(key, $4 / 1000000)
+			keep(key " mib/s", $3 / ($4 / 1000000))
+			keep(key " cpu", $5 / 1000000 / ($3 / 1024))
+			keep(key " cpu all", $5 / 1000000)
+			if ($6 != "-")
+				keep(key " still", $6 / 1000)
+			mib[key] = $3
+		}
+		function memory(key, text, other) {
+			printf "%-34s %6d %8.2f %8.0f %6s %8.2f %8s\n", text,
+				mib[key], median(key), median(key " mib/s"),
+				ratio(key " mib/s", other " mib/s"),
+				median(key " cpu"), number(key " still", "%.1f")
+		}
+		function guest(what, text,   l, q) {
+			l = what " lkvm"
+			q = what " qemu"
+			if (n[l])
+				printf "%-34s %6d %8s %8s %8s %8s %8s %8s\n",
+					text, mib[l], number(l, "%.2f"),
+					number(q, "%.2f"),
+					number(l " cpu all", "%.2f"),
+					number(q " cpu all", "%.2f"),
+					number(l " still", "%.1f"),
+					number(q " still", "%.1f")
+		}
+		END {
+			printf "%-34s %6s %8s %8s %6s %8s %8s\n", "random bytes",
+				"MiB", "s", "MiB/s", "ratio", "CPU s/GiB",
+				"still ms"
+			memory("memory:1 lkvm", "lkvm, 1 connection",
+				"memory:1 copy")
+			memory("memory:1 copy", "bare copy, 1 connection",
+				"memory:1 copy")
+			memory("memory:4 lkvm", "lkvm, 4 connections",
+				"memory:4 copy")
+			memory("memory:4 copy", "bare copy, 4 connections",
+				"memory:4 copy")
+			if (!n["idle lkvm"])
+				exit
+			print ""
+			printf "%-34s %6s %8s %8s %8s %8s %8s %8s\n",
+				"guests, lkvm and QEMU", "MiB", "s", "QEMU",
+				"CPU s", "QEMU", "still ms", "QEMU"
+			guest("idle", "idle")
+			guest("random", "idle, random initial RAM disk")
+			guest("dirty", "writes 128 MiB/s, sent at 256 MiB/s")
+		}' "$out/migrate"
+	echo
+}
+
 for part; do
 	case $part in
-	device | guest | start | save | restore) "$part" ;;
+	device | guest | start | save | restore | migrate) "$part" ;;
 	*) die "no such part: $part" ;;
 	esac
 done

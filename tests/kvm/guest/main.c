@@ -21,6 +21,7 @@ static const struct test *const tables[] = {
 	pci_tests,
 	nvme_tests,
 	stamp_tests,
+	dirty_tests,
 };
 
 static const struct test *test_find(const char *name)

@@ -23,6 +23,7 @@ struct test {
 extern const struct test pci_tests[];
 extern const struct test nvme_tests[];
 extern const struct test stamp_tests[];
+extern const struct test dirty_tests[];
 
 /* These are the architecture's. */
 extern const struct test machine_tests[];

@@ -13,8 +13,8 @@
  * Threads: one that sends and one that receives, for each link.
  */
 #include <string.h>
-#include <xxhash.h>
 
+#include "migration/checksum.h"
 #include "migration/frame.h"
 #include "vmm/base/math.h"
 
@@ -101,7 +101,7 @@ void frame_link_close(struct frame_link *link)
 
 static u64 header_sum(const struct frame_header *h)
 {
-	return XXH3_64bits(h, offsetof(struct frame_header, head_sum));
+	return checksum(h, offsetof(struct frame_header, head_sum));
 }
 
 static int send_frame(struct frame_link *link, struct frame_header *h,
@@ -144,7 +144,7 @@ int frame_send(struct frame_link *link, enum frame_type type, u64 pos,
 
 	assert(!rules[type].has_range && len <= rules[type].max);
 	if (len)
-		h.sum = cpu_to_le64(XXH3_64bits(data, len));
+		h.sum = cpu_to_le64(checksum(data, len));
 	return send_frame(link, &h, data, len, err);
 }
 
@@ -293,7 +293,7 @@ int frame_receive_payload(struct frame_link *link, const struct frame *frame,
 	if (ret)
 		return ret;
 	link->received += frame->len;
-	if (frame->len && XXH3_64bits(buf, frame->len) != frame->sum)
+	if (frame->len && checksum(buf, frame->len) != frame->sum)
 		return error_set(err, -EBADMSG,
 				 "%s: checksum error in a %s frame",
 				 link->ch->name, frame_name(frame->type));

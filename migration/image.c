@@ -14,8 +14,8 @@
  */
 #include <stdlib.h>
 #include <string.h>
-#include <xxhash.h>
 
+#include "migration/checksum.h"
 #include "migration/image_priv.h"
 #include "vmm/base/math.h"
 
@@ -28,7 +28,7 @@
  */
 u64 image_sum(const void *data, u64 len)
 {
-	return XXH3_64bits(data, len);
+	return checksum(data, len);
 }
 
 /**

@@ -122,6 +122,20 @@ void channel_control_deadline(struct channel_control *control, u64 timeout_ms)
 }
 
 /**
+ * channel_control_silence() - end waits for a peer that does nothing
+ * @control: the job's control
+ * @silence_ms: so long may nothing move on all channels together; 0 for ever
+ *
+ * Who works slowly is waited for, unlike with a deadline.
+ *
+ * Context: any thread.
+ */
+void channel_control_silence(struct channel_control *control, u64 silence_ms)
+{
+	atomic_store(&control->silence_ns, silence_ms * 1000000ULL);
+}
+
+/**
  * channel_init() - the common part of a new channel
  * @ch: to be filled
  * @ops: what it can do
@@ -260,12 +274,33 @@ s64 channel_control_left_ns(const struct channel_control *control)
 	return now >= deadline ? 0 : (s64)(deadline - now);
 }
 
-/* The same for poll(): milliseconds, rounded up. */
-static int wait_ms(const struct channel_control *control)
+/* Likewise, until a wait that began at @since has been silent for too long. */
+static s64 silence_left_ns(const struct channel_control *control, u64 since)
+{
+	u64 limit = control ? atomic_load(&control->silence_ns) : 0, now, heard;
+
+	if (!limit)
+		return -1;
+	heard = max_of(since, atomic_load(&control->moved_ns));
+	now = now_ns();
+	return now - heard >= limit ? 0 : (s64)(limit - (now - heard));
+}
+
+static void note_progress(struct channel_control *control)
+{
+	if (control && atomic_load(&control->silence_ns))
+		atomic_store(&control->moved_ns, now_ns());
+}
+
+/* The sooner of the two for poll(): milliseconds, rounded up. */
+static int wait_ms(const struct channel_control *control, u64 since)
 {
 	s64 ns = channel_control_left_ns(control);
+	s64 silence = silence_left_ns(control, since);
 	u64 ms;
 
+	if (ns < 0 || (silence >= 0 && silence < ns))
+		ns = silence;
 	if (ns <= 0)
 		return (int)ns;
 	ms = div_round_up((u64)ns, 1000000ULL);
@@ -278,6 +313,7 @@ static int wait_ready(struct channel *ch, bool write, struct error *err)
 		{ .events = write ? POLLOUT : POLLIN },
 		{ .events = POLLIN, .fd = -1 },
 	};
+	u64 since = now_ns();
 	int ret;
 
 	fds[0].fd = ch->ops->poll_fd ? ch->ops->poll_fd(ch, write) : -1;
@@ -291,8 +327,12 @@ static int wait_ready(struct channel *ch, bool write, struct error *err)
 		ret = channel_check(ch, err);
 		if (ret)
 			return ret;
-		ret = poll(fds, 2, wait_ms(ch->control));
-	} while (ret < 0 && errno == EINTR);
+		if (!silence_left_ns(ch->control, since))
+			return error_set(err, -ETIMEDOUT,
+					 "%s: the other side is silent",
+					 ch->name);
+		ret = poll(fds, 2, wait_ms(ch->control, since));
+	} while (!ret || (ret < 0 && errno == EINTR));
 	if (ret < 0)
 		return error_set(err, -errno, "%s: poll: %m", ch->name);
 	return channel_check(ch, err);
@@ -371,6 +411,15 @@ static void transfer_advance(struct transfer *t, size_t moved)
 	}
 }
 
+/* Why a wait has ended with -ECANCELED or -ETIMEDOUT. */
+static const char *wait_end(const struct channel *ch, int code)
+{
+	if (code == -ECANCELED)
+		return "cancelled";
+	return channel_control_left_ns(ch->control) ?
+		"the other side is silent" : "the time allowed has passed";
+}
+
 /*
  * One call of the channel, for at most @limit bytes; 1: go on, 0: end of file,
  * negative: failed.
@@ -391,6 +440,7 @@ static int transfer_step(struct transfer *t, u64 limit, struct error *err)
 			return transfer_fail(t, -EIO, "too much was moved",
 					     err);
 		transfer_advance(t, (size_t)ret);
+		note_progress(t->ch->control);
 		return 1;
 	}
 	if (ret == -EINTR)
@@ -399,9 +449,7 @@ static int transfer_step(struct transfer *t, u64 limit, struct error *err)
 		int wait = wait_ready(t->ch, t->write, err);
 
 		if (wait == -ECANCELED || wait == -ETIMEDOUT)
-			return transfer_fail(t, wait, wait == -ECANCELED ?
-					     "cancelled" :
-					     "the time allowed has passed",
+			return transfer_fail(t, wait, wait_end(t->ch, wait),
 					     err);
 		return wait ? wait : 1;
 	}

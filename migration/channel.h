@@ -16,6 +16,9 @@ struct channel;
  * @cancelled: somebody has given up
  * @wake_fd: an eventfd that is readable from then on, so that every wait ends
  * @deadline_ns: CLOCK_MONOTONIC after which waits end with -ETIMEDOUT; 0 never
+ * @silence_ns: a wait also ends so when nothing was moved on any of the
+ *              channels for so long; 0 for no limit
+ * @moved_ns: CLOCK_MONOTONIC when something was; only kept with a limit
  *
  * One for each job, shared by its channels and threads.
  */
@@ -23,6 +26,8 @@ struct channel_control {
 	_Atomic bool cancelled;
 	int wake_fd;
 	_Atomic u64 deadline_ns;
+	_Atomic u64 silence_ns;
+	_Atomic u64 moved_ns;
 };
 
 /**
@@ -118,6 +123,7 @@ void channel_control_destroy(struct channel_control *control);
 void channel_control_cancel(struct channel_control *control);
 void channel_control_again(struct channel_control *control, u64 timeout_ms);
 void channel_control_deadline(struct channel_control *control, u64 timeout_ms);
+void channel_control_silence(struct channel_control *control, u64 silence_ms);
 
 s64 channel_control_left_ns(const struct channel_control *control);
 

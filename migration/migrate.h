@@ -42,6 +42,8 @@ enum migrate_step {
  * @peer: the destination, for texts
  * @downtime_ms: how long the guest may be stopped
  * @timeout_ms: give up after so long, 0 for never
+ * @silence_ms: give up when the other side is silent for so long, 0 for two
+ *              minutes, and less while the guest is stopped
  * @decide_ms: how long the other side may have the locks, after the word and
  *             without an answer, before it is taken to run; 0 for 90 seconds,
  *             longer than one without the word would keep them
@@ -56,6 +58,7 @@ struct migrate_request {
 	const char *peer;
 	u64 downtime_ms;
 	u64 timeout_ms;
+	u64 silence_ms;
 	u64 decide_ms;
 	u64 rate;
 	void (*on_done)(void *arg, const struct error *err);

@@ -26,11 +26,16 @@
 #include "migration/receive.h"
 #include "vmm/arch.h"
 #include "vmm/base/log.h"
+#include "vmm/base/math.h"
 #include "vmm/description.h"
 #include "vmm/device.h"
 #include "vmm/vm.h"
 
 #define LAST_WORDS_MS	1000
+/* A source that says nothing for so long is given up. */
+#define SILENCE_MS	120000
+/* With the locks and without the word, less: the source waits for them. */
+#define WORD_MS		30000
 
 /* ---- connections -------------------------------------------------------- */
 
@@ -63,6 +68,7 @@ static struct receive *receive_alloc(struct error *err)
 	pthread_mutex_init(&r->lock, NULL);
 	pthread_cond_init(&r->round_end, NULL);
 	loop_call_init(&r->end_call, end_call_run);
+	r->patience_ms = SILENCE_MS;
 	r->ended = true;
 	return r;
 }
@@ -130,6 +136,18 @@ int receive_create(struct channel *ch, u32 links_max, u64 hello_ms,
 	else
 		*out = r;
 	return ret;
+}
+
+/**
+ * receive_patience() - set how long the source may be silent
+ * @r: the machine, of which nothing has come yet
+ * @ms: milliseconds; two minutes without this call
+ *
+ * Context: before receive_machine().
+ */
+void receive_patience(struct receive *r, u64 ms)
+{
+	r->patience_ms = ms;
 }
 
 /**
@@ -217,6 +235,7 @@ int receive_machine(struct receive *r, struct error *err)
 	int ret;
 
 	channel_control_deadline(&r->control, 0);
+	channel_control_silence(&r->control, r->patience_ms);
 	for (;;) {
 		ret = frame_receive(link, &f, err);
 		if (!ret)
@@ -296,16 +315,25 @@ static int on_main_loop(struct receive *r,
 
 /* ---- connections' threads ----------------------------------------------- */
 
+/* Nobody waits any more, neither for bytes nor for other connections. */
+static void end_waits(struct receive *r)
+{
+	channel_control_cancel(&r->control);
+	pthread_mutex_lock(&r->lock);
+	pthread_cond_broadcast(&r->round_end);
+	pthread_mutex_unlock(&r->lock);
+}
+
 static void fail(struct receive *r, const struct error *err)
 {
 	pthread_mutex_lock(&r->lock);
-	if (!r->failed) {
+	/* What is ours stays ours, whatever becomes of a connection. */
+	if (!r->failed && atomic_load(&r->step) != RECEIVE_RUNNING) {
 		r->failed = true;
 		r->err = *err;
 	}
-	pthread_cond_broadcast(&r->round_end);
 	pthread_mutex_unlock(&r->lock);
-	channel_control_cancel(&r->control);
+	end_waits(r);
 }
 
 static bool all_have_ended(const struct receive *r, u64 round)
@@ -333,10 +361,13 @@ static int end_round(struct receive_link *l, const struct frame *f,
 	else
 		l->round = f->pos;
 	pthread_cond_broadcast(&r->round_end);
-	while (!ret && !r->failed && !all_have_ended(r, f->pos))
-		pthread_cond_wait(&r->round_end, &r->lock);
-	if (!ret && r->failed)
-		ret = error_set(err, -ECANCELED, "another connection failed");
+	while (!ret && !all_have_ended(r, f->pos)) {
+		if (atomic_load(&r->control.cancelled))
+			ret = error_set(err, -ECANCELED,
+					"the other connections have ended");
+		else
+			pthread_cond_wait(&r->round_end, &r->lock);
+	}
 	pthread_mutex_unlock(&r->lock);
 	return ret;
 }
@@ -385,6 +416,52 @@ static const struct order orders[] = {
 	{ FRAME_GO, RECEIVE_READY, RECEIVE_RUNNING, run, FRAME_RUNNING },
 };
 
+/*
+ * The word has come. Either a connection has failed before, or none that fails
+ * from now on changes anything.
+ */
+static int take_word(struct receive *r, struct error *err)
+{
+	int ret = 0;
+
+	pthread_mutex_lock(&r->lock);
+	if (r->failed)
+		ret = error_set(err, -ECANCELED, "another connection failed");
+	else
+		atomic_store(&r->step, RECEIVE_RUNNING);
+	pthread_mutex_unlock(&r->lock);
+	return ret;
+}
+
+static int check_order(struct receive_link *l, const struct frame *f,
+		       const struct order *o, struct error *err)
+{
+	if (o == orders + ARRAY_SIZE(orders) ||
+	    o->at != atomic_load(&l->r->step))
+		return bad_order(l, f, err);
+	if (f->type == FRAME_GO && f->pos > FRAME_GO_PAUSED)
+		return error_set(err, -EPROTO, "%s: malformed %s frame",
+				 l->link.ch->name, frame_name(f->type));
+	return 0;
+}
+
+static int carry_out(struct receive *r, const struct order *o,
+		     struct error *err)
+{
+	int ret = 0;
+
+	channel_control_deadline(&r->control, o->next == RECEIVE_READY ?
+				 min_of(r->patience_ms, (u64)WORD_MS) : 0);
+	if (o->next == RECEIVE_RUNNING)
+		ret = take_word(r, err);
+	if (ret)
+		return ret;
+	ret = on_main_loop(r, o->fn, err);
+	/* A machine that could not run is not ours. */
+	atomic_store(&r->step, ret ? o->at : o->next);
+	return ret;
+}
+
 static int follow_order(struct receive_link *l, const struct frame *f,
 			struct error *err)
 {
@@ -395,17 +472,13 @@ static int follow_order(struct receive_link *l, const struct frame *f,
 
 	while (o < orders + ARRAY_SIZE(orders) && o->type != f->type)
 		o++;
-	if (o == orders + ARRAY_SIZE(orders) ||
-	    o->at != atomic_load(&r->step))
-		return bad_order(l, f, err);
-	if (f->type == FRAME_GO && f->pos > FRAME_GO_PAUSED)
-		return error_set(err, -EPROTO, "%s: malformed %s frame",
-				 l->link.ch->name, frame_name(f->type));
-	r->paused = f->type == FRAME_GO && f->pos == FRAME_GO_PAUSED;
-	ret = on_main_loop(r, o->fn, err);
+	ret = check_order(l, f, o, err);
 	if (ret)
 		return ret;
-	atomic_store(&r->step, o->next);
+	r->paused = f->type == FRAME_GO && f->pos == FRAME_GO_PAUSED;
+	ret = carry_out(r, o, err);
+	if (ret)
+		return ret;
 	ret = frame_send(&l->link, o->answer, 0, NULL, 0, &ignored);
 	/* From then on it is ours, whether the source hears of it or not. */
 	if (o->next == RECEIVE_RUNNING)
@@ -476,7 +549,7 @@ static void *first_thread(void *arg)
 	pthread_setname_np(pthread_self(), "receive");
 	if (read_frames(l, &err))
 		fail(r, &err);
-	channel_control_cancel(&r->control);
+	end_waits(r);
 	iothread_post(&r->vm->loop, &r->end_call);
 	return NULL;
 }
@@ -557,7 +630,7 @@ int receive_start(struct receive *r, struct vm *vm,
 		r->ended = false;
 		return 0;
 	}
-	channel_control_cancel(&r->control);
+	end_waits(r);
 	join_all(r);
 	receive_refuse(r, err);
 	return ret;
@@ -573,7 +646,7 @@ void receive_stop(struct receive *r)
 {
 	if (!r || r->ended)
 		return;
-	channel_control_cancel(&r->control);
+	end_waits(r);
 	while (!r->ended)
 		iothread_run_once(&r->vm->loop, true);
 }

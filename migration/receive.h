@@ -47,6 +47,7 @@ struct receive_link {
  * @links_nr: how many there are
  * @links_wanted: how many the source makes
  * @hello_ms: see receive_create()
+ * @patience_ms: how long the source may be silent
  * @job: as in the source's hello
  * @in: what has arrived
  * @image: head and description, then head and state
@@ -56,7 +57,7 @@ struct receive_link {
  * @step: how far it is; the first link's thread writes it
  * @lock: protects &receive_link.round, @failed and @err
  * @round_end: a connection has come to a round's end, or all is over
- * @failed: it has failed
+ * @failed: it has failed; then &step stays below RECEIVE_RUNNING
  * @err: why
  * @end_call: posted when the first link's thread ends
  * @on_end: told how it ended
@@ -69,6 +70,7 @@ struct receive {
 	u32 links_nr;
 	u32 links_wanted;
 	u64 hello_ms;
+	u64 patience_ms;
 	u8 job[16];
 	struct incoming in;
 	struct image *image;
@@ -88,6 +90,7 @@ struct receive {
 
 int receive_create(struct channel *ch, u32 links_max, u64 hello_ms,
 		   struct receive **out, struct error *err) __must_check;
+void receive_patience(struct receive *r, u64 ms);
 int receive_add(struct receive *r, struct channel *ch, struct error *err)
 	__must_check;
 int receive_machine(struct receive *r, struct error *err) __must_check;

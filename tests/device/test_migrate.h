@@ -28,6 +28,9 @@
  * struct target - the machine that receives, on its thread
  * @fds: its ends of the connections
  * @nr: how many
+ * @patience_ms: how long the source may be silent, 0 for what it may by default
+ * @wrap: what its connections are wrapped in, or NULL
+ * @arg: for @wrap
  * @thread: its thread
  * @vm: the machine, NULL when it came to nothing
  * @over: it has failed, or runs
@@ -39,8 +42,11 @@
 struct target {
 	int fds[2];
 	u32 nr;
+	u64 patience_ms;
+	struct channel *(*wrap)(void *arg, struct channel *ch, u32 link);
+	void *arg;
 	pthread_t thread;
-	struct vm *vm;
+	struct vm *_Atomic vm;
 	sem_t over;
 	sem_t done;
 	bool ended;
@@ -48,11 +54,48 @@ struct target {
 	struct error err;
 };
 
+struct carrier;
+
+/**
+ * enum carriage - what becomes of a frame
+ * @CARRY: it arrives
+ * @DROP: it does not, and the next one may
+ * @STALL: nothing arrives any more, and nobody hears of it
+ * @CUT: the connections are closed
+ */
+enum carriage {
+	CARRY,
+	DROP,
+	STALL,
+	CUT,
+};
+
+/**
+ * struct carried - a frame on its way
+ * @link: the connection
+ * @to_target: it comes from the source
+ * @type: &frame_header.type
+ * @h: its header
+ * @data: its payload
+ * @len: bytes of that
+ */
+struct carried {
+	u32 link;
+	bool to_target;
+	u32 type;
+	struct frame_header *h;
+	u8 *data;
+	u64 len;
+};
+
 /**
  * struct carrier - carries frames between two ends
  * @pair: both ends, for each connection
  * @nr: connections
  * @cut_after: frames that are carried, over all connections both ways
+ * @see: told of each frame before it is carried; or NULL
+ * @arg: for @see
+ * @stalled: whatever comes is lost
  * @carried: so many were
  * @last: the type of the last one
  * @stop: it is enough
@@ -62,6 +105,9 @@ struct carrier {
 	int pair[2][2];
 	u32 nr;
 	u32 cut_after;
+	enum carriage (*see)(void *arg, struct carrier *c, struct carried *f);
+	void *arg;
+	bool stalled;
 	u32 carried;
 	u32 last;
 	_Atomic bool stop;
@@ -74,11 +120,15 @@ FIXTURE(migrate) {
 	struct error err;
 	char image[256];
 	struct vm *vm;
-	struct target target;
-	struct carrier carrier;
+	struct target target, target_setup;
+	struct carrier carrier, carrier_setup;
 	struct migrate *m;
 	u32 links;
+	u64 timeout_ms;
+	u64 silence_ms;
+	u64 decide_ms;
 	bool done;
+	u64 runs_again_ns;
 	struct error result;
 };
 
@@ -142,19 +192,30 @@ static inline void received(void *arg, const struct error *err)
 	sem_post(&t->over);
 }
 
+static inline int target_channel(struct target *t, u32 i, struct channel **ch)
+{
+	int ret = channel_stream_open(t->fds[i], t->fds[i], "source", ch,
+				      &t->err);
+
+	if (!ret && t->wrap)
+		*ch = t->wrap(t->arg, *ch, i);
+	return ret;
+}
+
 static inline int receive_first(struct target *t, struct receive **out)
 {
 	struct channel *ch;
 	int ret;
 	u32 i;
 
-	ret = channel_stream_open(t->fds[0], t->fds[0], "source", &ch,
-				  &t->err);
+	ret = target_channel(t, 0, &ch);
 	if (!ret)
-		ret = receive_create(ch, HELLO_LINKS_MAX, 0, out, &t->err);
+		ret = receive_create(ch, HELLO_LINKS_MAX, t->patience_ms, out,
+				     &t->err);
+	if (!ret && t->patience_ms)
+		receive_patience(*out, t->patience_ms);
 	for (i = 1; !ret && i < t->nr; i++) {
-		ret = channel_stream_open(t->fds[i], t->fds[i], "source", &ch,
-					  &t->err);
+		ret = target_channel(t, i, &ch);
 		if (!ret)
 			ret = receive_add(*out, ch, &t->err);
 	}
@@ -165,11 +226,13 @@ static inline void *target_thread(void *arg)
 {
 	struct target *t = arg;
 	struct receive *r = NULL;
+	struct vm *vm = NULL;
 	int ret;
 
 	ret = receive_first(t, &r);
 	if (!ret) {
-		ret = build(r->description, true, &t->vm, &t->err);
+		ret = build(r->description, true, &vm, &t->err);
+		t->vm = vm;
 		if (ret)
 			receive_refuse(r, &t->err);
 	}
@@ -205,23 +268,44 @@ static inline bool move_all(int fd, void *buf, size_t len, bool write_it)
 	return true;
 }
 
+/* What becomes of a frame that is wholly here. */
+static inline bool pass_on(struct carrier *c, struct carried *f)
+{
+	enum carriage what = c->see ? c->see(c->arg, c, f) : CARRY;
+	int to = c->pair[f->link][f->to_target];
+
+	if (what == CUT || c->carried == c->cut_after)
+		return false;
+	c->stalled |= what == STALL;
+	if (what != CARRY)
+		return true;
+	c->carried++;
+	c->last = f->type;
+	return move_all(to, f->h, sizeof(*f->h), true) &&
+	       move_all(to, f->data, f->len, true);
+}
+
 /* One frame from one end to the other; false: it is over. */
-static inline bool carry(struct carrier *c, int from, int to)
+static inline bool carry(struct carrier *c, u32 link, bool to_target)
 {
 	static u8 data[FRAME_DATA_MAX];
+	int from = c->pair[link][!to_target];
 	struct frame_header h;
-	u64 len;
+	struct carried f = {
+		.link = link, .to_target = to_target, .h = &h, .data = data,
+	};
 
+	if (c->stalled) {
+		/* Who closes is not heard either. */
+		if (recv(from, data, sizeof(data), 0) <= 0)
+			usleep(1000);
+		return true;
+	}
 	if (!move_all(from, &h, sizeof(h), false))
 		return false;
-	len = le16_to_cpu(h.type) == FRAME_ZERO ? 0 : le64_to_cpu(h.len);
-	if (!move_all(from, data, len, false) ||
-	    c->carried == c->cut_after)
-		return false;
-	c->carried++;
-	c->last = le16_to_cpu(h.type);
-	return move_all(to, &h, sizeof(h), true) &&
-	       move_all(to, data, len, true);
+	f.type = le16_to_cpu(h.type);
+	f.len = f.type == FRAME_ZERO ? 0 : le64_to_cpu(h.len);
+	return move_all(from, data, f.len, false) && pass_on(c, &f);
 }
 
 static inline bool carry_one(struct carrier *c)
@@ -236,8 +320,7 @@ static inline bool carry_one(struct carrier *c)
 	if (poll(fds, 2 * c->nr, 20) < 0)
 		return false;
 	for (i = 0; i < 2 * c->nr; i++)
-		if (fds[i].revents &&
-		    !carry(c, fds[i].fd, fds[i ^ 1].fd))
+		if (fds[i].revents && !carry(c, i / 2, i % 2 == 0))
 			return false;
 	return true;
 }
@@ -264,6 +347,8 @@ FIXTURE_SETUP(migrate)
 	memset(self, 0, sizeof(*self));
 	test_random_init(&self->rnd);
 	self->links = 2;
+	self->timeout_ms = 20000;
+	self->decide_ms = 300;
 	ASSERT_EQ(0, test_dir_make(&self->dir));
 	test_dir_file(&self->dir, "disk.img", self->image,
 		      sizeof(self->image));
@@ -284,6 +369,18 @@ FIXTURE_TEARDOWN(migrate)
 {
 	vm_destroy(self->vm);
 	test_dir_remove(&self->dir);
+}
+
+/* When does the guest run, after it was stopped? */
+static inline void phase_seen(struct vm *vm, void *arg)
+{
+	FIXTURE_DATA(migrate) *self = arg;
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	if (vm_phase_get(vm) == VM_RUNNING)
+		self->runs_again_ns = (u64)ts.tv_sec * 1000000000 +
+				      (u64)ts.tv_nsec;
 }
 
 static inline void on_done(void *arg, const struct error *err)
@@ -326,13 +423,17 @@ static inline void migrate(struct __test_metadata *_metadata,
 	struct channel *links[2];
 	struct migrate_request req = {
 		.links = links, .links_nr = self->links, .peer = "target",
-		.downtime_ms = 100, .timeout_ms = 20000, .decide_ms = 300,
+		.downtime_ms = 100, .timeout_ms = self->timeout_ms,
+		.silence_ms = self->silence_ms, .decide_ms = self->decide_ms,
 		.on_done = on_done, .arg = self,
 	};
 
-	memset(&self->target, 0, sizeof(self->target));
-	memset(&self->carrier, 0, sizeof(self->carrier));
+	self->target = self->target_setup;
+	self->carrier = self->carrier_setup;
 	self->done = false;
+	self->runs_again_ns = 0;
+	self->vm->on_phase = phase_seen;
+	self->vm->on_phase_arg = self;
 	sem_init(&self->target.over, 0, 0);
 	sem_init(&self->target.done, 0, 0);
 	connect_all(_metadata, self, links);

@@ -427,6 +427,8 @@ u32 pci_config_read(struct pci_device *pci, u32 offset, u32 len)
 
 	if (len > sizeof(bytes) || !range_fits(offset, len, PCI_CONFIG_SIZE))
 		return UINT32_MAX;
+	if (pci->ops->config_read)
+		pci->ops->config_read(pci, offset, len);
 	memset(bytes, 0, sizeof(bytes));
 	memcpy(bytes, pci->config + offset, len);
 	/* Interrupt Status is the one bit that moves by itself. */
@@ -493,6 +495,8 @@ void pci_config_write(struct pci_device *pci, u32 offset, u32 value, u32 len)
 	if (pci_touches(offset, len, PCI_COMMAND, 2) &&
 	    pci->ops->command_changed)
 		pci->ops->command_changed(pci);
+	if (pci->ops->config_written)
+		pci->ops->config_written(pci, offset, len);
 }
 
 static const struct state_field vector_fields[] = {

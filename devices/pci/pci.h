@@ -84,6 +84,10 @@ struct pci_bar {
  * @flr: the guest asked for a Function Level Reset: reset all but
  *       configuration space, BARs, MSI-X and INTA#, which the caller resets
  *       afterwards. The gate is closed already.
+ * @config_read: configuration space is about to be read: bring the bytes up to
+ *               date
+ * @config_written: bytes that the guest can write have been written, and what
+ *                  they stand for has been brought in line
  *
  * Called on a vCPU thread with the device's lock held; @bars_moved also from
  * pci_device_reset(), pci_state_load() and when the machine resumes, on the
@@ -93,6 +97,8 @@ struct pci_ops {
 	void (*command_changed)(struct pci_device *pci);
 	void (*bars_moved)(struct pci_device *pci);
 	void (*flr)(struct pci_device *pci);
+	void (*config_read)(struct pci_device *pci, u32 offset, u32 len);
+	void (*config_written)(struct pci_device *pci, u32 offset, u32 len);
 };
 
 /**

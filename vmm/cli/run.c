@@ -106,7 +106,6 @@ static const struct cli_absent run_absent[] = {
 	{ "disk", 'd', NO_DEVICE("virtio disk") "; use --nvme FILE" },
 	{ "9p", 0, NO_DEVICE("9p file system") },
 	{ "balloon", 0, NO_DEVICE("balloon device") },
-	{ "rng", 0, NO_DEVICE("virtio-rng device") },
 	{ "vsock", 0, NO_DEVICE("vsock device") },
 	{ "vfio-pci", 0, NO_DEVICE("device assignment") },
 	{ "vnc", 0, NO_DEVICE("graphics") },

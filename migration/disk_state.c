@@ -28,10 +28,13 @@
 #include <sys/vfs.h>
 #include <time.h>
 #include <unistd.h>
+#include <xxhash.h>
 
 #include "migration/disks.h"
 #include "migration/image_priv.h"
 #include "vmm/base/math.h"
+#include "vmm/device.h"
+#include "vmm/vm.h"
 
 #define HEAD		(MIB + 128 * KIB)	/* the first partition's, too */
 #define TAIL		MIB
@@ -303,4 +306,61 @@ int disk_state_compare(const struct disk_state *then,
 	return error_set(err, -ESTALE,
 			 "%s %s, so the guest's memory does not fit it: put back its contents of that moment, or add --force and risk the guest's file systems",
 			 name, why);
+}
+
+/**
+ * struct mark - what becomes of the disks' marks
+ * @sink: takes the disks
+ * @settle: see disks_mark()
+ * @sum: XXH3 hash of all of them
+ */
+struct mark {
+	struct disk_sink sink;
+	bool settle;
+	u64 sum;
+};
+
+static int add_mark(struct disk_sink *sink, const struct device *dev,
+		    const struct device_disk *disk, struct error *err)
+{
+	struct mark *mark = container_of(sink, struct mark, sink);
+	struct stat st;
+	u64 value;
+
+	if (disk->fd < 0 || disk->readonly || fstat(disk->fd, &st) < 0)
+		return 0;
+	value = (u64)st.st_mtim.tv_sec * 1000000000ULL +
+		(u64)st.st_mtim.tv_nsec;
+	if (S_ISBLK(st.st_mode) &&
+	    !sysfs_number(st.st_rdev, "stat", 6, &value))
+		return 0;
+	if (S_ISREG(st.st_mode) && mark->settle)
+		wait_for_tick(value);
+	mark->sum = XXH3_64bits_withSeed(&value, sizeof(value), mark->sum);
+	return 0;
+}
+
+/**
+ * disks_mark() - a number that changes when one of a machine's disks is written
+ * @vm: the machine, whose disks were flushed
+ * @settle: whatever is written from now on is to change it, also what would have
+ *          the same time
+ *
+ * By the times of files, and by what this host has written to block devices:
+ * those that another host has written look the same.
+ *
+ * Context: no device is added or removed meanwhile.
+ * Return: the number.
+ */
+u64 disks_mark(const struct vm *vm, bool settle)
+{
+	struct mark mark = { .sink.disk = add_mark, .settle = settle };
+	struct error ignored = ERROR_INIT;
+	const struct device *dev;
+
+	list_for_each_entry(dev, &vm->devices, link)
+		if (dev->class->ops->disks)
+			(void)dev->class->ops->disks(dev, &mark.sink,
+						     &ignored);
+	return mark.sum;
 }

@@ -74,6 +74,8 @@ int disk_state_compare(const struct disk_state *then,
 		       const struct disk_state *now, const char *name,
 		       bool force, struct error *err) __must_check;
 
+u64 disks_mark(const struct vm *vm, bool settle);
+
 /**
  * struct disk - a disk of a machine
  * @device: the device's name ("nvme0")

@@ -25,6 +25,7 @@
 #include <time.h>
 
 #include "migration/channel_peer.h"
+#include "migration/disks.h"
 #include "migration/machine_state.h"
 #include "migration/migrate.h"
 #include "vmm/arch.h"
@@ -33,7 +34,13 @@
 #include "vmm/device.h"
 #include "vmm/vm.h"
 
-#define RETRY_MS	50		/* for locks that the other side has */
+#define RETRY_SOON_MS	5		/* for locks that the other side has, ... */
+#define SOON_NS		2000000000ULL
+#define RETRY_MS	50		/* ... and later */
+/* A destination that says nothing for so long is given up, ... */
+#define SILENCE_MS	120000
+/* ... and so one that takes so long over an answer while the guest waits. */
+#define ANSWER_MS	30000
 #define LAST_WORDS_MS	2000
 /* A destination without a word notices a dead link and ends before that. */
 #define DECIDE_MS	90000
@@ -212,6 +219,18 @@ static int build(struct migrate *m, struct error *err)
 	return ret;
 }
 
+/* Who trickles his answer is not waited for either while the guest stands. */
+static int order_soon(struct migrate *m, enum frame_type type, u64 pos,
+		      enum frame_type answer, struct error *err)
+{
+	u64 ms = min_of(m->request.silence_ms, (u64)ANSWER_MS);
+	s64 left = channel_control_left_ns(&m->control);
+
+	if (left < 0 || (u64)left > ms * 1000000)
+		channel_control_deadline(&m->control, ms);
+	return order(m, type, pos, answer, err);
+}
+
 static int send_rest(struct migrate *m, struct error *err)
 {
 	int ret = rounds_rest(&m->rounds, err);
@@ -231,11 +250,13 @@ static int hand_over(struct migrate *m, struct error *err)
 	int ret;
 
 	set_step(m, MIGRATE_STOPPED);
+	channel_control_silence(&m->control, min_of(m->request.silence_ms,
+						    (u64)ANSWER_MS));
 	ret = on_main_loop(m, stop_guest, err);
 	if (!ret)
 		ret = send_rest(m, err);
 	if (!ret)
-		ret = order(m, FRAME_LOAD, 0, FRAME_LOADED, err);
+		ret = order_soon(m, FRAME_LOAD, 0, FRAME_LOADED, err);
 	if (ret)
 		return ret;
 	set_step(m, MIGRATE_LOADED);
@@ -243,11 +264,13 @@ static int hand_over(struct migrate *m, struct error *err)
 	if (ret)
 		return ret;
 	set_step(m, MIGRATE_TAKE);
-	ret = order(m, FRAME_TAKE, 0, FRAME_READY, err);
+	ret = order_soon(m, FRAME_TAKE, 0, FRAME_READY, err);
 	if (ret)
 		return ret;
+	/* Whatever the other machine writes is different from now on. */
+	m->disks_mark = disks_mark(m->vm, true);
 	set_step(m, MIGRATE_GO);
-	ret = order(m, FRAME_GO, m->was_running ? FRAME_GO_RUN :
+	ret = order_soon(m, FRAME_GO, m->was_running ? FRAME_GO_RUN :
 		    FRAME_GO_PAUSED, FRAME_RUNNING, err);
 	if (!ret)
 		set_step(m, MIGRATE_DONE);
@@ -274,7 +297,7 @@ static int move(struct migrate *m, struct error *err)
 /* ---- failure ------------------------------------------------------------ */
 
 /* The destination may have said why, before it closed the connection. */
-static void find_reason(struct migrate *m)
+static void find_reason(struct migrate *m, u64 wait_ms)
 {
 	struct error why = ERROR_INIT;
 	struct frame f;
@@ -285,7 +308,7 @@ static void find_reason(struct migrate *m)
 	why = (struct error)ERROR_INIT;
 	if (m->err.code != -EPIPE && m->err.code != -ECONNRESET)
 		return;
-	channel_control_again(&m->control, LAST_WORDS_MS);
+	channel_control_again(&m->control, wait_ms);
 	while (frame_receive(&m->links[0], &f, &why) > 0)
 		;
 	if (why.code == -EREMOTEIO)
@@ -297,21 +320,26 @@ static void wait_ms(u64 ms)
 	poll(NULL, 0, (int)ms);
 }
 
+static bool has_ended(const struct migrate *m)
+{
+	return atomic_load(&m->vm->end) != VM_END_NONE;
+}
+
 /*
  * The locks were given up. Closing the connections makes a destination without
- * the word give them back.
+ * the word give them back. Who ends this machine need not wait for them.
  * Return: true when they are ours again, false when it runs there.
  */
 static bool get_disks_back(struct migrate *m)
 {
-	u64 until = now_ns() + m->request.decide_ms * 1000000;
+	u64 start = now_ns(), until = start + m->request.decide_ms * 1000000;
 	bool word = atomic_load(&m->step) == MIGRATE_GO, told = false;
 	struct error err = ERROR_INIT;
 	u32 i;
 
-	for (i = 0; i < m->links_nr; i++)
+	for (i = 0; i < HELLO_LINKS_MAX; i++)
 		frame_link_close(&m->links[i]);
-	while (on_main_loop(m, take_disks, &err)) {
+	while (!has_ended(m) && on_main_loop(m, take_disks, &err)) {
 		if (!told)
 			log_warning("%s: waiting for the disks: %s", m->vm->name,
 				    err.text);
@@ -319,9 +347,10 @@ static bool get_disks_back(struct migrate *m)
 		/* Without the word the other side cannot run. */
 		if (word && now_ns() > until)
 			return false;
-		wait_ms(RETRY_MS);
+		/* It takes no longer when the other side is well. */
+		wait_ms(now_ns() - start < SOON_NS ? RETRY_SOON_MS : RETRY_MS);
 	}
-	return true;
+	return !word || disks_mark(m->vm, false) == m->disks_mark;
 }
 
 static int find_lock(struct disk_sink *sink, const struct device *dev,
@@ -358,21 +387,28 @@ static void stay_stopped(struct migrate *m)
 static void recover(struct migrate *m)
 {
 	struct error err = ERROR_INIT;
+	bool given = m->given;
 
-	find_reason(m);
+	/* Whatever it has to say, the guest does not wait for that. */
+	if (given)
+		find_reason(m, 1);
 	if (atomic_load(&m->step) == MIGRATE_GO && !has_lock(m)) {
 		stay_stopped(m);
 		return;
 	}
-	if (m->given && !get_disks_back(m)) {
-		log_warning("%s: the connection to %s broke after the word; it has the disks, so it runs there",
-			    m->vm->name, m->request.peer);
+	if (given && !get_disks_back(m)) {
+		log_warning("%s: the connection to %s broke after the word; %s",
+			    m->vm->name, m->request.peer, m->given ?
+			    "it has the disks, so it runs there" :
+			    "the disks were written since, so it has run there");
 		set_step(m, MIGRATE_DONE);
 		m->err = (struct error)ERROR_INIT;
 		return;
 	}
 	if (on_main_loop(m, let_go_on, &err))
 		vm_request_error(m->vm, &err);
+	if (!given)
+		find_reason(m, LAST_WORDS_MS);
 }
 
 static void *migrate_thread(void *arg)
@@ -437,6 +473,8 @@ static struct migrate *migrate_alloc(struct vm *vm,
 	m->request = *req;
 	if (!m->request.decide_ms)
 		m->request.decide_ms = DECIDE_MS;
+	if (!m->request.silence_ms)
+		m->request.silence_ms = SILENCE_MS;
 	m->start_ns = now_ns();
 	m->links_nr = req->links_nr;
 	for (i = 0; i < req->links_nr; i++) {
@@ -444,6 +482,7 @@ static struct migrate *migrate_alloc(struct vm *vm,
 		req->links[i]->control = &m->control;
 	}
 	channel_control_deadline(&m->control, req->timeout_ms);
+	channel_control_silence(&m->control, m->request.silence_ms);
 	loop_call_init(&m->done_call, done_call_run);
 	rounds_init(&m->rounds, vm);
 	return m;

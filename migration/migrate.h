@@ -89,6 +89,7 @@ struct migrate_stats {
  * @was_running: the guest ran when it was stopped
  * @stopped: it was stopped by us
  * @given: the locks of the disks were given up
+ * @disks_mark: disks_mark() at the word
  * @thread: does the work
  * @done_call: posted by the thread at its end
  * @ended: @done_call has run
@@ -110,6 +111,7 @@ struct migrate {
 	bool was_running;
 	bool stopped;
 	bool given;
+	u64 disks_mark;
 	pthread_t thread;
 	struct loop_call done_call;
 	bool ended;

@@ -23,6 +23,7 @@ static u64 now_ns(void)
 /**
  * struct at_frame - what is done when a frame comes by
  * @type: which
+ * @step: not before the source is as far as this
  * @what: what becomes of it
  * @before: called first, or NULL
  * @self: the test
@@ -31,6 +32,7 @@ static u64 now_ns(void)
  */
 struct at_frame {
 	u32 type;
+	enum migrate_step step;
 	enum carriage what;
 	void (*before)(struct at_frame *a, struct carrier *c,
 		       struct carried *f);
@@ -46,7 +48,8 @@ static enum carriage see_frame(void *arg, struct carrier *c,
 
 	if (f->type == FRAME_ROUND)
 		a->round = le64_to_cpu(f->h->pos);
-	if (f->type != a->type || a->seen_ns)
+	if (f->type != a->type || a->seen_ns ||
+	    (a->step && atomic_load(&a->self->m->step) < a->step))
 		return CARRY;
 	a->seen_ns = now_ns();
 	if (a->before)
@@ -121,6 +124,135 @@ TEST_F(migrate, target_without_the_word_does_not_keep_the_disks)
 	migrate(_metadata, self, NEVER);
 	check_one(_metadata, self, true);
 	end_target(self);
+}
+
+static void run_there_for_a_while(struct at_frame *a, struct carrier *c,
+				  struct carried *f)
+{
+	struct target *t = &a->self->target;
+	int fd = open(a->self->image, O_WRONLY | O_CLOEXEC);
+
+	/* What the guest did there, before that machine was killed. */
+	if (pwrite(fd, "there", 5, 4096) != 5)
+		printf("# %m\n");
+	close(fd);
+	while (sem_wait(&t->over) < 0)
+		;
+	sem_post(&t->over);
+	sem_post(&t->done);
+	pthread_join(t->thread, NULL);
+	t->vm = NULL;
+}
+
+/* The disk has gone on, so the memory here does not fit it any more. */
+TEST_F(migrate, machine_that_ran_there_and_was_killed_does_not_run_here)
+{
+	struct at_frame running = {
+		.type = FRAME_RUNNING, .what = CUT,
+		.before = run_there_for_a_while,
+	};
+
+	at_frame(self, &running);
+	self->decide_ms = 10000;
+	self->target_ends_itself = true;
+	migrate(_metadata, self, NEVER);
+	EXPECT_FALSE(runs_here(self));
+	EXPECT_EQ(0, self->result.code) TH_LOG("%s", self->result.text);
+	end_target(self);
+}
+
+/* A target that never says 'ready', and keeps what it has. */
+static void later(struct io_timer *timer)
+{
+	FIXTURE_DATA(migrate) *self;
+
+	self = container_of(timer, FIXTURE_DATA(migrate), timer);
+	vm_request_end(self->vm, VM_END_KILLED, 0);
+}
+
+TEST_F(migrate, machine_that_waits_for_its_disks_can_be_ended)
+{
+	struct at_frame ready = { .type = FRAME_READY, .what = STALL };
+	u64 start = now_ns();
+
+	at_frame(self, &ready);
+	self->timeout_ms = 200;
+	self->target_setup.patience_ms = 5000;
+	io_timer_init(&self->timer, &self->vm->loop, later);
+	io_timer_set(&self->timer, 1000 * MS);
+	self->leave_target = true;
+	migrate(_metadata, self, NEVER);
+	EXPECT_LT((now_ns() - start) / MS, 4000);
+	EXPECT_NE(0, self->result.code);
+	EXPECT_FALSE(runs_here(self));
+	io_timer_destroy(&self->timer);
+	end_target(self);
+}
+
+/* ---- the guest goes on at once ---------------------------------------------- */
+
+static void take_nothing_more(struct at_frame *a, struct carrier *c,
+			      struct carried *f)
+{
+	u32 i;
+
+	move_all(c->pair[f->link][0], f->h, sizeof(*f->h), true);
+	/* The source cannot write any more, but could still read. */
+	for (i = 0; i < c->nr; i++)
+		shutdown(c->pair[i][0], SHUT_RD);
+	a->seen_ns = now_ns();
+}
+
+/* What the target may have to say is not worth stopping the guest for. */
+TEST_F(migrate, guest_does_not_wait_for_last_words)
+{
+	static const u32 types[] = { FRAME_ROUND_DONE, FRAME_LOADED };
+	u32 i;
+
+	self->target_setup.patience_ms = 1000;
+	for (i = 0; i < ARRAY_SIZE(types); i++) {
+		struct at_frame answer = {
+			.type = types[i], .step = MIGRATE_STOPPED,
+			.what = STALL, .before = take_nothing_more,
+		};
+
+		at_frame(self, &answer);
+		migrate(_metadata, self, NEVER);
+		check_one(_metadata, self, true);
+		EXPECT_LT(answer.seen_ns, self->runs_again_ns);
+		EXPECT_LT((self->runs_again_ns - answer.seen_ns) / MS, 500);
+		printf("# %s: %llu us\n", frame_name(types[i]),
+		       (self->runs_again_ns - answer.seen_ns) / 1000);
+		end_target(self);
+	}
+}
+
+/* A target that is silent holds the guest up for a while, not for ever. */
+TEST_F(migrate, silent_target_is_given_up_when_the_guest_is_stopped)
+{
+	static const u32 types[] = {
+		FRAME_WELCOME, FRAME_BUILT, FRAME_ROUND_DONE, FRAME_LOADED,
+		FRAME_READY,
+	};
+	u64 start;
+	u32 i;
+
+	self->timeout_ms = 0;
+	self->silence_ms = 300;
+	self->target_setup.patience_ms = 600;
+	for (i = 0; i < ARRAY_SIZE(types); i++) {
+		struct at_frame answer = { .type = types[i], .what = STALL };
+
+		at_frame(self, &answer);
+		start = now_ns();
+		migrate(_metadata, self, NEVER);
+		check_one(_metadata, self, true);
+		EXPECT_EQ(-ETIMEDOUT, self->result.code)
+			TH_LOG("%s: %s", frame_name(types[i]),
+			       self->result.text);
+		EXPECT_LT((now_ns() - start) / MS, 5000);
+		end_target(self);
+	}
 }
 
 /* ---- order ---------------------------------------------------------------- */

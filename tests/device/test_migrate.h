@@ -127,6 +127,9 @@ FIXTURE(migrate) {
 	u64 timeout_ms;
 	u64 silence_ms;
 	u64 decide_ms;
+	bool target_ends_itself;
+	bool leave_target;
+	struct io_timer timer;
 	bool done;
 	u64 runs_again_ns;
 	struct error result;
@@ -431,6 +434,7 @@ static inline void migrate(struct __test_metadata *_metadata,
 	self->target = self->target_setup;
 	self->carrier = self->carrier_setup;
 	self->done = false;
+	self->m = NULL;
 	self->runs_again_ns = 0;
 	self->vm->on_phase = phase_seen;
 	self->vm->on_phase_arg = self;
@@ -446,7 +450,7 @@ static inline void migrate(struct __test_metadata *_metadata,
 		TH_LOG("%s", self->err.text);
 	while (!self->done)
 		iothread_run_once(&self->vm->loop, true);
-	while (sem_wait(&self->target.over) < 0)
+	while (!self->leave_target && sem_wait(&self->target.over) < 0)
 		;
 }
 
@@ -456,7 +460,8 @@ static inline void end_target(FIXTURE_DATA(migrate) *self)
 	atomic_store(&self->carrier.stop, true);
 	pthread_join(self->carrier.thread, NULL);
 	sem_post(&self->target.done);
-	pthread_join(self->target.thread, NULL);
+	if (!self->target_ends_itself)
+		pthread_join(self->target.thread, NULL);
 	sem_destroy(&self->target.over);
 	sem_destroy(&self->target.done);
 }

@@ -7,6 +7,9 @@
  * writes itself (DMA, completion queues) is marked in the blocks' own bitmaps.
  * dirty_log_take() collects both and begins anew for the pages that it gives.
  *
+ * Where KVM has dirty rings they tell what vCPUs write (vmm/dirty_ring.c). Else
+ * KVM keeps a bitmap for each slot.
+ *
  * With KVM_CAP_MANUAL_DIRTY_LOG_PROTECT2 taking is two steps, get and clear,
  * and the clear costs in proportion to the dirty pages instead of to the
  * memory; all pages count as dirty at the start, so nothing has to be
@@ -25,8 +28,10 @@
 #include <sys/ioctl.h>
 
 #include "vmm/base/bitmap.h"
+#include "vmm/base/log.h"
 #include "vmm/base/math.h"
 #include "vmm/dirty.h"
+#include "vmm/dirty_ring.h"
 
 /* KVM clears in whole words of 64 pages, at most this many a call. */
 #define CLEAR_PAGES	(1U << 18)
@@ -109,7 +114,8 @@ int dirty_log_start(struct dirty_log *log, struct guest_memory *memory,
 		free(log->scratch);
 		return error_set(err, -ENOMEM, "dirty log: out of memory");
 	}
-	log->manual = enable_manual(memory);
+	/* With rings KVM must write-protect all at the start. */
+	log->manual = !memory->rings && enable_manual(memory);
 	for (i = 0; i < memory->nr; i++) {
 		ret = slot_flags(memory, &memory->blocks[i], true);
 		if (ret)
@@ -136,6 +142,7 @@ err_slots:
  */
 void dirty_log_stop(struct dirty_log *log)
 {
+	struct error err = ERROR_INIT;
 	u32 i;
 
 	if (!log->active)
@@ -144,6 +151,10 @@ void dirty_log_stop(struct dirty_log *log)
 	for (i = 0; i < log->memory->nr; i++)
 		slot_flags(log->memory, &log->memory->blocks[i], false);
 	guest_memory_track_stop(log->memory);
+	/* What is left in them is of no interest, but would fill them. */
+	if (log->memory->rings &&
+	    dirty_rings_empty(log->memory->rings, &err))
+		log_warning("%s", err.text);
 	free(log->scratch);
 }
 
@@ -158,6 +169,15 @@ static int kvm_get(const struct dirty_log *log, const struct memory_block *b)
 		return 0;
 	return ioctl(log->memory->vm_fd, KVM_GET_DIRTY_LOG, &arg) < 0 ?
 	       -errno : 0;
+}
+
+/* Under the rings' lock, where there are rings. */
+static int get(const struct dirty_log *log, const struct memory_block *b)
+{
+	struct dirty_rings *rings = log->memory->rings;
+	int ret = rings ? dirty_rings_collect(rings) : 0;
+
+	return ret || (rings && !rings->bitmap) ? ret : kvm_get(log, b);
 }
 
 /* Clears what is set in @log->scratch, a range at a time. */
@@ -201,10 +221,13 @@ int dirty_log_take(struct dirty_log *log, u32 block, u64 *bits, u64 *pages,
 {
 	struct memory_block *b = &log->memory->blocks[block];
 	u64 words = BITMAP_WORDS(block_pages(b)), i;
+	struct dirty_rings *rings = log->memory->rings;
 	int ret;
 
 	memset(log->scratch, 0, words * sizeof(*log->scratch));
-	ret = kvm_get(log, b);
+	if (rings)
+		mutex_lock(&rings->lock);
+	ret = get(log, b);
 	for (i = 0; i < words; i++)
 		bits[i] |= log->scratch[i];
 	if (!ret)
@@ -215,6 +238,8 @@ int dirty_log_take(struct dirty_log *log, u32 block, u64 *bits, u64 *pages,
 		bits[i] |= atomic_exchange(&b->dirty[i], 0);
 		*pages += (u64)__builtin_popcountll(bits[i]);
 	}
+	if (rings)
+		mutex_unlock(&rings->lock);
 	if (ret)
 		return error_set(err, ret, "dirty log of %s: %s", b->name,
 				 strerror(-ret));

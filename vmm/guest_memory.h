@@ -9,6 +9,8 @@
 #include "vmm/base/mutex.h"
 #include "vmm/base/types.h"
 
+struct dirty_rings;
+
 #define MEMORY_BLOCKS_MAX	16
 #define MEMORY_PAGE_SIZE	4096ULL
 #define MEMORY_PAGE_SHIFT	12
@@ -56,6 +58,7 @@ struct memory_block {
  * @blocks: sorted by address; fixed once the machine has been built
  * @nr: how many
  * @tracking: what the VMM writes is marked in &memory_block.dirty
+ * @rings: what vCPUs write; NULL where KVM keeps a dirty log of each slot
  *
  * The table is written only while the machine is built; all threads may read
  * it without a lock afterwards.
@@ -66,6 +69,7 @@ struct guest_memory {
 	struct memory_block blocks[MEMORY_BLOCKS_MAX];
 	u32 nr;
 	_Atomic bool tracking;
+	struct dirty_rings *rings;
 };
 
 /**

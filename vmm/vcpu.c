@@ -92,10 +92,13 @@ int vcpu_create(struct vm *vm, struct vcpu *vcpu, u32 index,
 		ret = error_set(err, -errno, "vCPU %u: mmap: %m", index);
 		goto err_close;
 	}
+	ret = dirty_rings_add(&vm->rings, index, vcpu->fd, err);
+	if (ret)
+		goto err_unmap;
 	ret = arch_vcpu_init(vcpu, err);
 	if (ret) {
 		error_prefix(err, "vCPU %u", index);
-		goto err_unmap;
+		goto err_ring;
 	}
 	atomic_init(&vcpu->want_pause, true);
 	pthread_mutex_init(&vcpu->lock, NULL);
@@ -105,6 +108,8 @@ int vcpu_create(struct vm *vm, struct vcpu *vcpu, u32 index,
 	pthread_condattr_destroy(&attr);
 	return 0;
 
+err_ring:
+	dirty_rings_remove(&vm->rings, index);
 err_unmap:
 	munmap(vcpu->run, vm->vcpu_mmap_size);
 err_close:
@@ -129,6 +134,7 @@ void vcpu_destroy(struct vcpu *vcpu)
 	arch_vcpu_destroy(vcpu);
 	pthread_cond_destroy(&vcpu->changed);
 	pthread_mutex_destroy(&vcpu->lock);
+	dirty_rings_remove(&vcpu->vm->rings, vcpu->index);
 	munmap(vcpu->run, vcpu->vm->vcpu_mmap_size);
 	close(vcpu->fd);
 }
@@ -211,6 +217,10 @@ static void handle_exit(struct vcpu *vcpu)
 		handle_mmio(vcpu);
 		return;
 	case KVM_EXIT_INTR:
+		return;
+	case KVM_EXIT_DIRTY_RING_FULL:
+		if (dirty_rings_empty(&vcpu->vm->rings, &err))
+			vm_request_error(vcpu->vm, &err);
 		return;
 	case KVM_EXIT_SHUTDOWN:
 		vm_request_end(vcpu->vm, VM_END_TRIPLE_FAULT, 0);

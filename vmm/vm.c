@@ -295,6 +295,11 @@ int vm_create(const struct vm_config *config, struct vm **out,
 	guest_memory_init(&vm->memory, vm->vm_fd);
 	bus_init(&vm->mmio, "mmio", vm->vm_fd, false);
 	bus_init(&vm->pio, "pio", vm->vm_fd, true);
+	/* KVM wants to know before there are memory and vCPUs. */
+	ret = dirty_rings_init(&vm->rings, &vm->memory, config->cpus,
+			       config->dirty_ring, err);
+	if (ret)
+		goto err_memory;
 	ret = irq_chip_init(&vm->irq, vm->vm_fd, arch_layout.irq_lines, err);
 	if (ret)
 		goto err_memory;
@@ -320,6 +325,7 @@ err_vcpus:
 err_irq:
 	irq_chip_destroy(&vm->irq);
 err_memory:
+	dirty_rings_destroy(&vm->rings);
 	bus_destroy(&vm->pio);
 	bus_destroy(&vm->mmio);
 	guest_memory_destroy(&vm->memory);
@@ -368,6 +374,7 @@ void vm_destroy(struct vm *vm)
 	irq_chip_destroy(&vm->irq);
 	bus_destroy(&vm->pio);
 	bus_destroy(&vm->mmio);
+	dirty_rings_destroy(&vm->rings);
 	guest_memory_destroy(&vm->memory);
 	iothread_destroy(&vm->loop);
 	if (vm->vm_fd >= 0)

@@ -8,6 +8,7 @@
 #include "vmm/base/list.h"
 #include "vmm/base/mutex.h"
 #include "vmm/bus.h"
+#include "vmm/dirty_ring.h"
 #include "vmm/guest_memory.h"
 #include "vmm/iothread.h"
 #include "vmm/irq.h"
@@ -101,6 +102,9 @@ enum vm_clock {
  * @ram: a file for each of vm_ram_blocks(), used by vm_create() only; NULL for
  *       RAM that begins as zeros
  * @kvm_path: "/dev/kvm"
+ * @dirty_ring: entries of each vCPU's dirty ring at most, a power of two; 0 for
+ *              as many as are good; DIRTY_RING_NONE for none: KVM keeps a dirty
+ *              log of each slot, as it does where it has no rings
  * @disks_elsewhere: another machine still has the locks of the disks:
  *                   device_disks_take() takes them when it has given them up
  */
@@ -111,6 +115,7 @@ struct vm_config {
 	const char *hugetlbfs;
 	const struct vm_ram_file *ram;
 	const char *kvm_path;
+	u32 dirty_ring;
 	bool disks_elsewhere;
 };
 
@@ -124,6 +129,7 @@ struct vm_config {
  * @vm_fd: KVM's machine, or -1
  * @vcpu_mmap_size: bytes of each vCPU's struct kvm_run mapping
  * @memory: its memory
+ * @rings: what vCPUs have written
  * @mmio: memory-mapped registers
  * @pio: port I/O registers
  * @irq: interrupt lines and messages
@@ -162,6 +168,7 @@ struct vm {
 	int vm_fd;
 	size_t vcpu_mmap_size;
 	struct guest_memory memory;
+	struct dirty_rings rings;
 	struct bus mmio;
 	struct bus pio;
 	struct irq_chip irq;

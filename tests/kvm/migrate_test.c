@@ -17,6 +17,7 @@
 #include "tests/kvm/machine.h"
 #include "tests/kvm/proto.h"
 #include "tests/lib/harness.h"
+#include "vmm/base/types.h"
 
 #define LIMIT_S		400
 #define WAIT_MS		100000
@@ -162,6 +163,44 @@ TEST_F_TIMEOUT(migrate, guest_that_writes_too_much_is_slowed_down, LIMIT_S)
 	/* It runs at full speed again. */
 	ASSERT_TRUE(ends_well(&self->m[1]));
 	EXPECT_EQ(1, disks_check(&self->m[1], SEED));
+}
+
+/* At this rate a round takes as long as a second. */
+static bool there_and_back(FIXTURE_DATA(migrate) *self, const char *ring)
+{
+	const char *const words[] = {
+		"migrate", "--to", self->address, "--bandwidth", "24M", NULL,
+	};
+	bool good;
+	u32 i;
+
+	setenv("LKVM_DIRTY_RING", ring, 1);
+	good = start(self);
+	for (i = 0; good && i < 4; i++)
+		good = receive(self, (i + 1) % 2, !i) &&
+		       !machine_command(&self->m[i % 2], words, WAIT_MS) &&
+		       machine_wait(&self->m[i % 2], WAIT_MS) == MACHINE_OFF &&
+		       machine_expect(&self->m[(i + 1) % 2], "guest: beat",
+				      WAIT_MS);
+	unsetenv("LKVM_DIRTY_RING");
+	return good ? ends_well(&self->m[0]) : show(self);
+}
+
+TEST_F_TIMEOUT(migrate, nothing_is_lost_with_a_dirty_log, LIMIT_S)
+{
+	if (unavailable())
+		SKIP(return, "%s", unavailable());
+	ASSERT_TRUE(there_and_back(self, "0"));
+	EXPECT_EQ(1, disks_check(&self->m[0], SEED));
+}
+
+/* The guest writes to more pages in a round than the ring has entries. */
+TEST_F_TIMEOUT(migrate, nothing_is_lost_when_dirty_rings_are_full, LIMIT_S)
+{
+	if (unavailable())
+		SKIP(return, "%s", unavailable());
+	ASSERT_TRUE(there_and_back(self, "256"));
+	EXPECT_EQ(1, disks_check(&self->m[0], SEED));
 }
 
 /* Whoever is killed, the guest goes on where it was. */

@@ -366,10 +366,15 @@ static bool is_interrupted(void *arg)
 static int create(struct run *run, struct error *err)
 {
 	struct restore *image = run->job->image;
+	/* For comparison and tests; 0 for none. */
+	const char *ring = getenv("LKVM_DIRTY_RING");
 	struct vm_config config;
 	int ret;
 
 	description_vm_config(run->d, &config);
+	if (ring)
+		config.dirty_ring = strcmp(ring, "0") ?
+			(u32)strtoul(ring, NULL, 10) : DIRTY_RING_NONE;
 	if (image)
 		restore_config(image, &config);
 	config.disks_elsewhere = run->job->receive;

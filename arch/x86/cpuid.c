@@ -15,6 +15,7 @@
  * What it does not do: threads and several packages; AMX (KVM leaves it out
  * unless the process asks for the permission).
  */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -445,28 +446,28 @@ int cpuid_make(const struct kvm_cpuid2 *supported,
 struct cpuid_feature_reg {
 	u32 function;
 	u32 index;
-	enum { REG_EAX, REG_EBX, REG_ECX, REG_EDX } reg;
+	enum cpuid_reg reg;
 	u32 ignore;
 };
 
 static const struct cpuid_feature_reg feature_regs[] = {
-	{ LEAF_FEATURES, 0, REG_ECX, F1_ECX_OSXSAVE | F1_ECX_HYPERVISOR |
+	{ LEAF_FEATURES, 0, CPUID_ECX, F1_ECX_OSXSAVE | F1_ECX_HYPERVISOR |
 	  F1_ECX_TSC_DEADLINE | F1_ECX_X2APIC },
-	{ LEAF_FEATURES, 0, REG_EDX, F1_EDX_HTT },
-	{ LEAF_STRUCTURED, 0, REG_EBX },
-	{ LEAF_STRUCTURED, 0, REG_ECX, BIT(4) },	/* OSPKE */
-	{ LEAF_STRUCTURED, 0, REG_EDX },
-	{ LEAF_STRUCTURED, 1, REG_EAX },
-	{ LEAF_STRUCTURED, 1, REG_EDX },
-	{ LEAF_STRUCTURED, 2, REG_EDX },
-	{ LEAF_XSAVE, 0, REG_EAX },
-	{ LEAF_XSAVE, 0, REG_EDX },
-	{ LEAF_XSAVE, 1, REG_EAX },
-	{ LEAF_KVM_FEATURES, 0, REG_EAX },
-	{ LEAF_AMD_FEATURES, 0, REG_ECX, AMD_ECX_CMP_LEGACY },
-	{ LEAF_AMD_FEATURES, 0, REG_EDX },
-	{ LEAF_AMD_POWER, 0, REG_EDX },
-	{ LEAF_AMD_SIZES, 0, REG_EBX },
+	{ LEAF_FEATURES, 0, CPUID_EDX, F1_EDX_HTT },
+	{ LEAF_STRUCTURED, 0, CPUID_EBX },
+	{ LEAF_STRUCTURED, 0, CPUID_ECX, BIT(4) },	/* OSPKE */
+	{ LEAF_STRUCTURED, 0, CPUID_EDX },
+	{ LEAF_STRUCTURED, 1, CPUID_EAX },
+	{ LEAF_STRUCTURED, 1, CPUID_EDX },
+	{ LEAF_STRUCTURED, 2, CPUID_EDX },
+	{ LEAF_XSAVE, 0, CPUID_EAX },
+	{ LEAF_XSAVE, 0, CPUID_EDX },
+	{ LEAF_XSAVE, 1, CPUID_EAX },
+	{ LEAF_KVM_FEATURES, 0, CPUID_EAX },
+	{ LEAF_AMD_FEATURES, 0, CPUID_ECX, AMD_ECX_CMP_LEGACY },
+	{ LEAF_AMD_FEATURES, 0, CPUID_EDX },
+	{ LEAF_AMD_POWER, 0, CPUID_EDX },
+	{ LEAF_AMD_SIZES, 0, CPUID_EBX },
 };
 
 /* A register's features in a table; none when it lacks the leaf. */
@@ -483,11 +484,51 @@ static u32 features_in(const struct kvm_cpuid2 *table,
 }
 
 /**
+ * struct missing - features that a host lacks, as a text
+ * @text: the names, separated
+ * @len: of it
+ * @nr: how many there are
+ * @left_out: so many of them did not fit
+ */
+struct missing {
+	char text[320];
+	size_t len;
+	u32 nr;
+	u32 left_out;
+};
+
+static void add_missing(struct missing *m, const struct cpuid_feature_reg *f,
+			u32 bit)
+{
+	static const char *const regs[] = { "eax", "ebx", "ecx", "edx" };
+	const char *name = cpuid_feature_name(f->function, f->index, f->reg,
+					      bit);
+	char word[64];
+	size_t n;
+
+	if (name)
+		n = (size_t)snprintf(word, sizeof(word), "%s%s",
+				     m->len ? ", " : "", name);
+	else
+		n = (size_t)snprintf(word, sizeof(word),
+				     "%sCPUID leaf 0x%x/%u %s bit %u",
+				     m->len ? ", " : "", f->function, f->index,
+				     regs[f->reg], bit);
+	m->nr++;
+	if (m->left_out || n >= sizeof(m->text) - m->len) {
+		m->left_out++;
+		return;
+	}
+	memcpy(m->text + m->len, word, n + 1);
+	m->len += n;
+}
+
+/**
  * cpuid_check() - could this host be the CPU that a guest has seen?
  * @wanted: the table that the guest has been given
  * @supported: what KVM offers here
  * @present: what a new vCPU has here: KVM may give it more than it offers
- * @err: the first register with features that are missing
+ * @err: the features that are missing, by their names
  *
  * Return: 0, or -ENOTSUP.
  */
@@ -495,19 +536,25 @@ int cpuid_check(const struct kvm_cpuid2 *wanted,
 		const struct kvm_cpuid2 *supported,
 		const struct kvm_cpuid2 *present, struct error *err)
 {
-	static const char *const names[] = { "eax", "ebx", "ecx", "edx" };
+	struct missing m = { .len = 0 };
+	char more[32] = "";
 	size_t i;
+	u32 bit;
 
 	for (i = 0; i < ARRAY_SIZE(feature_regs); i++) {
 		const struct cpuid_feature_reg *f = &feature_regs[i];
 		u32 here = features_in(supported, f) | features_in(present, f);
 		u32 missing = features_in(wanted, f) & ~here & ~f->ignore;
 
-		if (missing)
-			return error_set(err, -ENOTSUP,
-					 "this host's CPU lacks features that the guest uses: CPUID leaf 0x%x/%u, %s bits 0x%x",
-					 f->function, f->index, names[f->reg],
-					 missing);
+		for (bit = 0; bit < 32; bit++)
+			if (missing & BIT(bit))
+				add_missing(&m, f, bit);
 	}
-	return 0;
+	if (!m.nr)
+		return 0;
+	if (m.left_out)
+		snprintf(more, sizeof(more), " and %u more", m.left_out);
+	return error_set(err, -ENOTSUP,
+			 "this host's CPU lacks features that the guest uses: %s%s",
+			 m.text, more);
 }

@@ -24,6 +24,20 @@ struct cpuid_params {
 	u32 tsc_khz;
 };
 
+/**
+ * enum cpuid_reg - what CPUID answers in
+ * @CPUID_EAX: first
+ * @CPUID_EBX: second
+ * @CPUID_ECX: third
+ * @CPUID_EDX: fourth
+ */
+enum cpuid_reg {
+	CPUID_EAX,
+	CPUID_EBX,
+	CPUID_ECX,
+	CPUID_EDX,
+};
+
 int cpuid_read_supported(int kvm_fd, struct kvm_cpuid2 **out,
 			 struct error *err) __must_check;
 int cpuid_make(const struct kvm_cpuid2 *supported,
@@ -35,6 +49,8 @@ int cpuid_check(const struct kvm_cpuid2 *wanted,
 	__must_check;
 const struct kvm_cpuid_entry2 *cpuid_find(const struct kvm_cpuid2 *table,
 					  u32 function, u32 index);
+const char *cpuid_feature_name(u32 function, u32 index, enum cpuid_reg reg,
+			       u32 bit);
 u32 cpuid_phys_bits(const struct kvm_cpuid2 *supported);
 
 #endif /* LKVM_X86_CPUID_H */

@@ -239,14 +239,44 @@ TEST(another_host_must_have_all_that_the_guest_uses)
 	here->entries[7].ebx &= ~BIT(16);
 	EXPECT_EQ(0, cpuid_check(guest, here, present, &err));
 	EXPECT_EQ(-ENOTSUP, cpuid_check(guest, here, here, &err));
-	EXPECT_NE(NULL, strstr(err.text, "leaf 0x7/0, ebx bits 0x10000"))
-		TH_LOG("%s", err.text);
+	EXPECT_STREQ("this host's CPU lacks features that the guest uses: avx512f",
+		     err.text);
+	/* In several registers, and one that has no name. */
+	here->entries[7].ebx &= ~BIT(13);
+	here->entries[15].edx &= ~BIT(29);
+	EXPECT_EQ(-ENOTSUP, cpuid_check(guest, here, here, &err));
+	EXPECT_STREQ("this host's CPU lacks features that the guest uses: CPUID leaf 0x7/0 ebx bit 13, avx512f, lm",
+		     err.text);
 	/* What is missing altogether has no features. */
 	here->nent = 7;
 	EXPECT_EQ(-ENOTSUP, cpuid_check(guest, here, here, &err));
+	EXPECT_NE(NULL, strstr(err.text, "fsgsbase, tsc_adjust,"))
+		TH_LOG("%s", err.text);
+	EXPECT_NE(NULL, strstr(err.text, " more"));
+	EXPECT_GT(sizeof(err.text) - 64, strlen(err.text));
 	free(guest);
 	free(present);
 	free(here);
+}
+
+TEST(features_have_the_names_that_linux_has)
+{
+	EXPECT_STREQ("sse2", cpuid_feature_name(1, 0, CPUID_EDX, 26));
+	EXPECT_STREQ("avx", cpuid_feature_name(1, 0, CPUID_ECX, 28));
+	EXPECT_STREQ("hypervisor", cpuid_feature_name(1, 0, CPUID_ECX, 31));
+	EXPECT_STREQ("avx512vl", cpuid_feature_name(7, 0, CPUID_EBX, 31));
+	EXPECT_STREQ("la57", cpuid_feature_name(7, 0, CPUID_ECX, 16));
+	EXPECT_STREQ("pks", cpuid_feature_name(7, 0, CPUID_ECX, 31));
+	EXPECT_STREQ("spec_ctrl_ssbd", cpuid_feature_name(7, 0, CPUID_EDX, 31));
+	EXPECT_STREQ("avx512_bf16", cpuid_feature_name(7, 1, CPUID_EAX, 5));
+	EXPECT_STREQ("xsaves", cpuid_feature_name(0xd, 1, CPUID_EAX, 3));
+	EXPECT_STREQ("kvmclock_stable",
+		     cpuid_feature_name(0x40000001, 0, CPUID_EAX, 24));
+	EXPECT_STREQ("lm", cpuid_feature_name(0x80000001, 0, CPUID_EDX, 29));
+	EXPECT_STREQ("mwaitx", cpuid_feature_name(0x80000001, 0, CPUID_ECX, 29));
+	EXPECT_STREQ("btc_no", cpuid_feature_name(0x80000008, 0, CPUID_EBX, 29));
+	EXPECT_EQ(NULL, cpuid_feature_name(1, 0, CPUID_ECX, 16));
+	EXPECT_EQ(NULL, cpuid_feature_name(2, 0, CPUID_EAX, 0));
 }
 
 TEST(width_of_addresses)

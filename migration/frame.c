@@ -54,6 +54,8 @@ static const struct frame_rule rules[FRAME_TYPES] = {
 	[FRAME_GO]		= { "go", .has_pos = true },
 	[FRAME_RUNNING]		= { "running" },
 	[FRAME_ERROR]		= { "error", FRAME_TEXT_MAX },
+	[FRAME_CHECK]		= { "check" },
+	[FRAME_CHECKED]		= { "checked", FRAME_FINDINGS_MAX },
 };
 
 /**

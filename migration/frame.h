@@ -8,6 +8,7 @@
 
 #define FRAME_MAGIC		0x664d564bU	/* "KVMf" */
 #define FRAME_DATA_MAX		(4U << 20)
+#define FRAME_FINDINGS_MAX	(32U << 10)
 
 /**
  * enum frame_type - what a frame of the migration protocol says
@@ -27,6 +28,9 @@
  * @FRAME_GO: source: the machine is yours; position is an enum frame_go
  * @FRAME_RUNNING: destination: it runs
  * @FRAME_ERROR: either side: it gives up; the payload says why
+ * @FRAME_CHECK: source: head, description and state are there: could this
+ *               machine come?
+ * @FRAME_CHECKED: destination: what would stop it, see migration/findings.h
  * @FRAME_TYPES: how many there are
  *
  * Documentation/migration-protocol.rst says who sends which when.
@@ -47,6 +51,8 @@ enum frame_type {
 	FRAME_GO,
 	FRAME_RUNNING,
 	FRAME_ERROR,
+	FRAME_CHECK,
+	FRAME_CHECKED,
 	FRAME_TYPES,
 };
 

@@ -4,7 +4,8 @@
  *
  * They tell versions and which migration a connection belongs to. A later
  * version may add fields behind those of this one, so a longer payload is fine
- * and what is not known of it is ignored; a shorter one is not.
+ * and what is not known of it is ignored. What was added to the first version
+ * is 0 when the peer does not send it.
  *
  * Threads: as for frames.
  */
@@ -12,6 +13,7 @@
 
 #include "migration/hello.h"
 #include "vmm/arch.h"
+#include "vmm/base/math.h"
 
 #define HELLO_SIZE_MAX	4096
 
@@ -19,7 +21,7 @@
  * hello_send() - send a hello or a welcome
  * @link: the connection
  * @type: FRAME_HELLO or FRAME_WELCOME
- * @hello: what it says; version and architecture are filled in
+ * @hello: what it says; version, architecture and abilities are filled in
  * @err: filled on failure
  *
  * Return: 0 or a negative errno.
@@ -31,22 +33,24 @@ int hello_send(struct frame_link *link, enum frame_type type,
 
 	h.version = cpu_to_le32(HELLO_VERSION);
 	h.elf_machine = cpu_to_le32(arch_elf_machine);
+	h.can = cpu_to_le32(HELLO_CAN_CHECK);
 	return frame_send(link, type, 0, &h, sizeof(h), err);
 }
 
 static int check(const struct frame_link *link, const struct hello *h,
 		 struct error *err)
 {
-	u32 links = le32_to_cpu(h->links);
+	u32 links = le32_to_cpu(h->links), version = le32_to_cpu(h->version);
 
-	if (le32_to_cpu(h->version) != HELLO_VERSION)
+	if (version != HELLO_VERSION)
 		return error_set(err, -EPROTO,
-				 "%s: speaks version %u of the migration protocol; this lkvm speaks version %u",
-				 link->ch->name, le32_to_cpu(h->version),
-				 HELLO_VERSION);
+				 "%s: speaks version %u of the migration protocol, and lkvm %s version %u: bring the %s of the two up to date",
+				 link->ch->name, version, LKVM_VERSION,
+				 HELLO_VERSION,
+				 version > HELLO_VERSION ? "latter" : "former");
 	if (le32_to_cpu(h->elf_machine) != arch_elf_machine)
 		return error_set(err, -ENOTSUP,
-				 "%s: machines of another architecture (ELF machine %u); this lkvm runs %s",
+				 "%s: has machines of another architecture (ELF machine %u); this host runs %s",
 				 link->ch->name, le32_to_cpu(h->elf_machine),
 				 arch_name);
 	if (!links || links > HELLO_LINKS_MAX ||
@@ -76,12 +80,13 @@ int hello_receive(struct frame_link *link, enum frame_type type,
 	ret = frame_expect(link, type, &f, err);
 	if (ret)
 		return ret;
-	if (f.len < sizeof(*hello) || f.len > sizeof(payload))
+	if (f.len < HELLO_SIZE_LEAST || f.len > sizeof(payload))
 		return error_set(err, -EPROTO, "%s: malformed %s frame",
 				 link->ch->name, frame_name(type));
 	ret = frame_receive_payload(link, &f, payload, err);
 	if (ret)
 		return ret;
-	memcpy(hello, payload, sizeof(*hello));
+	memset(hello, 0, sizeof(*hello));
+	memcpy(hello, payload, min_of(sizeof(*hello), (size_t)f.len));
 	return check(link, hello, err);
 }

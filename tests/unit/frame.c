@@ -202,6 +202,10 @@ TEST_F(frame, malformed_ones_are_refused)
 		  "malformed write" },
 		{ good_header(FRAME_HELLO, 0, 4097, 1), "malformed hello" },
 		{ good_header(FRAME_ERROR, 0, 1 << 20, 1), "malformed error" },
+		{ good_header(FRAME_CHECK, 0, 1, 1), "malformed check" },
+		{ good_header(FRAME_CHECKED, 1, 0, 0), "malformed checked" },
+		{ good_header(FRAME_CHECKED, 0, FRAME_FINDINGS_MAX + 1, 1),
+		  "malformed checked" },
 	};
 	unsigned int i;
 

@@ -17,6 +17,7 @@
 #include "migration/state_tree.h"
 #include "vmm/base/math.h"
 #include "vmm/base/tree_writer.h"
+#include "vmm/description.h"
 #include "vmm/device.h"
 #include "vmm/vm.h"
 
@@ -148,6 +149,47 @@ void disk_list_free(struct disk_list *list)
 	}
 	free(list->v);
 	memset(list, 0, sizeof(*list));
+}
+
+/**
+ * disk_find_device() - the device of a disk
+ * @d: a machine's description
+ * @name: of the device ("nvme0")
+ *
+ * Return: the device, NULL when the machine has none of that name.
+ */
+struct description_device *disk_find_device(struct description *d,
+					    const char *name)
+{
+	char here[24];
+	u32 i;
+
+	for (i = 0; i < d->nr; i++) {
+		snprintf(here, sizeof(here), "%s%u", d->devices[i].class->name,
+			 d->devices[i].index);
+		if (!strcmp(here, name))
+			return &d->devices[i];
+	}
+	return NULL;
+}
+
+/**
+ * disk_list_find() - the same disk in another list
+ * @list: the other list
+ * @like: a disk
+ *
+ * Return: the disk of the same device and number, NULL for none.
+ */
+const struct disk *disk_list_find(const struct disk_list *list,
+				  const struct disk *like)
+{
+	u32 i;
+
+	for (i = 0; i < list->nr; i++)
+		if (list->v[i].number == like->number &&
+		    !strcmp(list->v[i].device, like->device))
+			return &list->v[i];
+	return NULL;
 }
 
 /**

@@ -29,21 +29,6 @@
 
 #define TEMPORARY	"/var/tmp"
 
-static struct description_device *find_device(struct description *d,
-					      const char *name)
-{
-	char here[24];
-	u32 i;
-
-	for (i = 0; i < d->nr; i++) {
-		snprintf(here, sizeof(here), "%s%u", d->devices[i].class->name,
-			 d->devices[i].index);
-		if (!strcmp(here, name))
-			return &d->devices[i];
-	}
-	return NULL;
-}
-
 /* Where the contents are: a path that the caller frees. */
 static char *find_source(const struct disk *disk, const char *image_path)
 {
@@ -197,7 +182,7 @@ int disk_list_mark(struct disk_list *list, struct description *d,
 
 	for (i = 0; i < list->nr && ret >= 0; i++) {
 		struct disk *disk = &list->v[i];
-		struct description_device *dev = find_device(d, disk->device);
+		struct description_device *dev = disk_find_device(d, disk->device);
 
 		if (!dev)
 			return error_set(err, -EINVAL,
@@ -234,7 +219,7 @@ int disk_list_resolve(struct disk_list *list, struct description *d,
 
 	for (i = 0; i < list->nr && !ret; i++) {
 		struct disk *disk = &list->v[i];
-		struct description_device *dev = find_device(d, disk->device);
+		struct description_device *dev = disk_find_device(d, disk->device);
 
 		if (dev && *disk->mark &&
 		    option_has_text(dev->class->options, dev->config,
@@ -244,22 +229,10 @@ int disk_list_resolve(struct disk_list *list, struct description *d,
 	return ret;
 }
 
-static const struct disk *find_disk(const struct disk_list *list,
-				    const struct disk *like)
-{
-	u32 i;
-
-	for (i = 0; i < list->nr; i++)
-		if (list->v[i].number == like->number &&
-		    !strcmp(list->v[i].device, like->device))
-			return &list->v[i];
-	return NULL;
-}
-
 static int check_disk(struct disk *then, const struct disk_list *there,
 		      bool force, struct error *err)
 {
-	const struct disk *now = find_disk(there, then);
+	const struct disk *now = disk_list_find(there, then);
 	struct disk_state state;
 	int ret;
 

@@ -250,6 +250,42 @@ int disk_state_look(int fd, const char *name, const struct disk_state *like,
 	return ret;
 }
 
+/**
+ * disk_state_identify() - which disk is it?
+ * @fd: the open disk; -1 for one that stores nothing
+ * @name: for messages
+ * @state: &disk_state.size and &disk_state.readonly are kept; of the others
+ *         what stays the same while the disk is written
+ * @err: filled on failure
+ *
+ * Numbers of one host mean nothing on another: &disk_state.boot_id says which
+ * it was.
+ *
+ * Return: 0 or a negative errno.
+ */
+int disk_state_identify(int fd, const char *name, struct disk_state *state,
+			struct error *err)
+{
+	struct disk_state s = {
+		.readonly = state->readonly, .size = state->size,
+	};
+	struct statfs fs;
+	struct stat st;
+
+	if (fd >= 0) {
+		if (fstat(fd, &st) < 0 || fstatfs(fd, &fs) < 0)
+			return error_set(err, -errno, "%s: %m", name);
+		s.kind = S_ISBLK(st.st_mode) ? DISK_DEVICE : DISK_FILE;
+		s.inode = s.kind == DISK_DEVICE ? st.st_rdev : st.st_ino;
+		if (s.kind == DISK_FILE)
+			memcpy(&s.filesystem, &fs.f_fsid,
+			       sizeof(s.filesystem));
+		read_boot_id(s.boot_id);
+	}
+	*state = s;
+	return 0;
+}
+
 /* NULL: nothing was written since. */
 static const char *why_changed(const struct disk_state *then,
 			       const struct disk_state *now)

@@ -6,6 +6,7 @@
  *	disk_list.c	all of a machine, and their note in the image
  *	disk_save.c	at the snapshot's moment: note or copy them
  *	disk_restore.c	find them again, make private copies, compare
+ *	disk_arrive.c	on the way to another host: are they the same?
  */
 #ifndef LKVM_DISKS_H
 #define LKVM_DISKS_H
@@ -18,6 +19,8 @@
 #include "vmm/base/types.h"
 
 struct description;
+struct description_device;
+struct findings;
 struct image;
 struct vm;
 
@@ -49,7 +52,8 @@ enum disk_kind {
  *            while the host runs
  * @written_sectors: of a block device: how much was written to it since then
  * @fingerprint: XXH3 hash of some of its contents
- * @boot_id: of a block device: when the host was started
+ * @boot_id: when the host was started: of a block device, and of any disk of a
+ *           machine that moves
  *
  * Documentation/image-format.rst tells what it can say and what not.
  */
@@ -70,6 +74,8 @@ struct disk_state {
 
 int disk_state_look(int fd, const char *name, const struct disk_state *like,
 		    struct disk_state *state, struct error *err) __must_check;
+int disk_state_identify(int fd, const char *name, struct disk_state *state,
+			struct error *err) __must_check;
 int disk_state_compare(const struct disk_state *then,
 		       const struct disk_state *now, const char *name,
 		       bool force, struct error *err) __must_check;
@@ -121,6 +127,10 @@ int disk_list_encode(const struct disk_list *list, void **blob, u32 *len,
 int disk_list_decode(struct disk_list *list, const void *blob, size_t len,
 		     struct error *err) __must_check;
 void disk_list_free(struct disk_list *list);
+const struct disk *disk_list_find(const struct disk_list *list,
+				  const struct disk *like);
+struct description_device *disk_find_device(struct description *d,
+					    const char *name);
 
 /**
  * enum disk_copying - whether disks are copied, and how
@@ -219,5 +229,12 @@ int disk_list_resolve(struct disk_list *list, struct description *d,
 		      struct error *err) __must_check;
 int disk_list_check(struct disk_list *list, struct vm *vm, bool force,
 		    struct error *err) __must_check;
+
+/* disk_arrive.c */
+int disk_list_identify(struct disk_list *list, struct error *err) __must_check;
+void disk_list_reach(const struct disk_list *list, struct description *d,
+		     struct findings *f);
+int disk_list_same(const struct disk_list *list, struct vm *vm,
+		   struct findings *f, struct error *err) __must_check;
 
 #endif /* LKVM_DISKS_H */

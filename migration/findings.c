@@ -63,6 +63,45 @@ void findings_add(struct findings *f, bool stops, const char *what,
 }
 
 /**
+ * findings_have() - would something of this kind stop it?
+ * @f: the findings
+ * @what: the word
+ *
+ * Return: true if so.
+ */
+bool findings_have(const struct findings *f, const char *what)
+{
+	u32 i;
+
+	for (i = 0; i < f->nr; i++)
+		if (f->v[i].stops && !strcmp(f->v[i].what, what))
+			return true;
+	return false;
+}
+
+/**
+ * findings_error() - what would stop it as an error
+ * @f: the findings
+ * @err: the first of those that would, and how many more there are
+ *
+ * Return: 0 when there is none, else -ENOTSUP.
+ */
+int findings_error(const struct findings *f, struct error *err)
+{
+	const struct finding *v = f->v;
+
+	if (!f->stops)
+		return 0;
+	while (!v->stops)
+		v++;
+	if (f->stops == 1)
+		return error_set(err, -ENOTSUP, "%s", v->text);
+	return error_set(err, -ENOTSUP,
+			 "%.400s (and %u more: see 'lkvm migrate --dry-run')",
+			 v->text, f->stops - 1);
+}
+
+/**
  * findings_encode() - as they are sent
  * @f: the findings
  * @text: out: the lines; the caller frees it

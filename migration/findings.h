@@ -34,6 +34,8 @@ struct findings {
 void findings_init(struct findings *f);
 void findings_add(struct findings *f, bool stops, const char *what,
 		  const char *text);
+bool findings_have(const struct findings *f, const char *what);
+int findings_error(const struct findings *f, struct error *err);
 int findings_encode(const struct findings *f, char **text, u32 *len,
 		    struct error *err) __must_check;
 int findings_decode(struct findings *f, const char *text, u32 len,

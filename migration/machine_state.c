@@ -22,6 +22,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "migration/findings.h"
 #include "migration/machine_state.h"
 #include "migration/state_tree.h"
 #include "vmm/arch.h"
@@ -286,22 +287,25 @@ static int decode_all(struct parts *parts, const void *fdt, struct error *err)
 	return 0;
 }
 
+static int check_device(const struct part *part, struct error *err)
+{
+	int ret;
+
+	if (!part->dev || !part->dev->class->ops->check)
+		return 0;
+	mutex_lock(&part->dev->lock);
+	ret = part->dev->class->ops->check(part->dev, part->state, err);
+	mutex_unlock(&part->dev->lock);
+	return ret ? error_prefix(err, "%s", part->name) : 0;
+}
+
 static int check_parts(const struct parts *parts, struct error *err)
 {
 	int ret = 0;
 	u32 i;
 
-	for (i = 0; i < parts->nr && !ret; i++) {
-		const struct part *part = &parts->part[i];
-
-		if (!part->dev || !part->dev->class->ops->check)
-			continue;
-		mutex_lock(&part->dev->lock);
-		ret = part->dev->class->ops->check(part->dev, part->state, err);
-		mutex_unlock(&part->dev->lock);
-		if (ret)
-			return error_prefix(err, "%s", part->name);
-	}
+	for (i = 0; i < parts->nr && !ret; i++)
+		ret = check_device(&parts->part[i], err);
 	return ret;
 }
 
@@ -349,6 +353,84 @@ int machine_state_load(struct vm *vm, const void *blob, size_t len,
 		ret = check_parts(parts, err);
 	for (i = 0; i < parts->nr && !ret; i++)
 		ret = install_part(parts, &parts->part[i], err);
+	free_parts(parts);
+	return ret;
+}
+
+/* ---- trying ---- */
+
+static void cpu_lacks(void *arg, const struct error *why)
+{
+	struct findings *f = arg;
+
+	findings_add(f, true, "cpu", why->text);
+}
+
+static void look_at_part(const struct part *part, struct findings *f)
+{
+	struct error err = ERROR_INIT;
+
+	if (part->group == GROUP_CPUS)
+		arch_vcpu_check(part->vcpu, part->state, cpu_lacks, f);
+	else if (check_device(part, &err))
+		findings_add(f, true, "device", err.text);
+}
+
+/* Only what is not of the devices. */
+static int decode_cpus(struct parts *parts, const void *fdt, struct error *err)
+{
+	u32 group;
+	int node, ret;
+
+	for (group = 0; group < GROUP_DEVICES; group++) {
+		node = fdt_subnode_offset(fdt, 0, group_names[group]);
+		if (node < 0)
+			return error_set(err, -EINVAL, "/%s: is missing",
+					 group_names[group]);
+		ret = decode_group(parts, group, fdt, node, err);
+		if (ret)
+			return ret;
+	}
+	return 0;
+}
+
+/**
+ * machine_state_check() - could this state be loaded?
+ * @vm: a machine of the same description that will not run: it is changed
+ * @blob: the tree, untrusted, 8-byte aligned
+ * @len: its bytes
+ * @devices: false: @vm has none, theirs are not looked at
+ * @f: gets all that is in the way: of each CPU and device; if there is nothing
+ *     then also what KVM says when it is loaded
+ * @err: which node and property is wrong, and why
+ *
+ * Context: the main loop's thread; takes each device's lock.
+ * Return: 0 when it could be looked at, whatever was found; -EINVAL or -ERANGE
+ * for a bad tree, -ENOMEM.
+ */
+int machine_state_check(struct vm *vm, const void *blob, size_t len,
+			bool devices, struct findings *f, struct error *err)
+{
+	u32 i, before = f->stops;
+	struct parts *parts;
+	int ret;
+
+	ret = state_tree_check(blob, len, err);
+	if (ret)
+		return ret;
+	parts = list_parts(vm);
+	if (!parts)
+		return error_set(err, -ENOMEM, "out of memory");
+	ret = devices ? decode_all(parts, blob, err) :
+			decode_cpus(parts, blob, err);
+	for (i = 0; i < parts->nr && !ret; i++)
+		look_at_part(&parts->part[i], f);
+	for (i = 0; i < parts->nr && !ret && f->stops == before; i++) {
+		struct error why = ERROR_INIT;
+
+		if (install_part(parts, &parts->part[i], &why))
+			findings_add(f, true, "cpu", why.text);
+	}
 	free_parts(parts);
 	return ret;
 }

@@ -15,6 +15,9 @@
  * run; if they cannot for longer than any destination that waits for the word
  * would keep them, it does.
  *
+ * The destination can also be asked beforehand what would stop the machine from
+ * coming: it gets description and state and answers with all of it.
+ *
  * Threads: starting and ending are the main loop's; the thread does the rest,
  * and has the main loop do what touches devices.
  */
@@ -96,6 +99,28 @@ static int add_state(void *arg, struct error *err)
 	return ret;
 }
 
+/* Which disks they are, so that the destination does not take others. */
+static int add_disks(void *arg, struct error *err)
+{
+	struct migrate *m = arg;
+	struct disk_list list;
+	void *blob = NULL;
+	u32 len;
+	int ret;
+
+	ret = disk_list_collect(&list, m->vm, err);
+	if (!ret)
+		ret = disk_list_identify(&list, err);
+	if (!ret)
+		ret = disk_list_encode(&list, &blob, &len, err);
+	if (!ret)
+		ret = image_add_note(m->image, IMAGE_OWNER, IMAGE_NOTE_DISKS,
+				     blob, len, err);
+	free(blob);
+	disk_list_free(&list);
+	return ret;
+}
+
 static int give_disks(void *arg, struct error *err)
 {
 	struct migrate *m = arg;
@@ -128,6 +153,24 @@ static int let_go_on(void *arg, struct error *err)
 	if (!m->was_running || atomic_load(&m->vm->end) != VM_END_NONE)
 		return 0;
 	return vm_resume(m->vm, err);
+}
+
+/*
+ * A CPU's registers can be had only while it does not run: the guest stands
+ * still for as long as that takes.
+ */
+static int look_at_state(void *arg, struct error *err)
+{
+	struct migrate *m = arg;
+	int ret;
+
+	ret = stop_guest(m, err);
+	if (ret)
+		return ret;
+	ret = add_state(m, err);
+	m->stats.downtime_ns = now_ns() - m->stop_ns;
+	m->stop_ns = 0;
+	return ret ? ret : let_go_on(m, err);
 }
 
 /* ---- steps -------------------------------------------------------------- */
@@ -164,9 +207,11 @@ static int say_hello(struct migrate *m, struct error *err)
 			ret = hello_receive(&m->links[i], FRAME_WELCOME,
 					    &answer, err);
 		/* The destination may want fewer. */
-		if (!ret && !i)
+		if (!ret && !i) {
 			m->links_nr = min_of(m->links_nr,
 					     le32_to_cpu(answer.links));
+			m->can = le32_to_cpu(answer.can);
+		}
 	}
 	return ret;
 }
@@ -194,14 +239,15 @@ static int open_peer(struct migrate *m, struct error *err)
 	to.image = m->image;
 	to.peer = peer;
 	ret = rounds_aim(&m->rounds, &to, err);
-	return ret ? ret : image_add_note(m->image, IMAGE_OWNER,
-					  IMAGE_NOTE_MACHINE,
-					  m->vm->description,
-					  m->vm->description_len, err);
+	if (!ret)
+		ret = image_add_note(m->image, IMAGE_OWNER, IMAGE_NOTE_MACHINE,
+				     m->vm->description,
+				     m->vm->description_len, err);
+	return ret ? ret : on_main_loop(m, add_disks, err);
 }
 
 /* Head and description go over one connection, so that they are in order. */
-static int build(struct migrate *m, struct error *err)
+static int send_head(struct migrate *m, struct error *err)
 {
 	struct channel *first;
 	int ret;
@@ -213,10 +259,49 @@ static int build(struct migrate *m, struct error *err)
 	m->image->ch = first;
 	ret = image_commit(m->image, err);
 	m->image->ch = m->peer;
-	if (!ret)
-		ret = order(m, FRAME_BUILD, 0, FRAME_BUILT, err);
 	channel_close(first);
 	return ret;
+}
+
+static int build(struct migrate *m, struct error *err)
+{
+	int ret = send_head(m, err);
+
+	return ret ? ret : order(m, FRAME_BUILD, 0, FRAME_BUILT, err);
+}
+
+static int receive_findings(struct migrate *m, struct error *err)
+{
+	char *text = malloc(FRAME_FINDINGS_MAX);
+	struct frame f;
+	int ret;
+
+	if (!text)
+		return error_set(err, -ENOMEM, "out of memory");
+	ret = frame_expect(&m->links[0], FRAME_CHECKED, &f, err);
+	if (!ret)
+		ret = frame_receive_payload(&m->links[0], &f, text, err);
+	if (!ret)
+		ret = findings_decode(&m->findings, text, (u32)f.len,
+				      m->request.peer, err);
+	free(text);
+	return ret;
+}
+
+static int ask(struct migrate *m, struct error *err)
+{
+	int ret;
+
+	if (!(m->can & HELLO_CAN_CHECK))
+		return error_set(err, -ENOTSUP,
+				 "%s: has an older lkvm, which cannot check beforehand: without --dry-run it will say what it cannot do, and the guest runs on here",
+				 m->request.peer);
+	ret = on_main_loop(m, look_at_state, err);
+	if (!ret)
+		ret = send_head(m, err);
+	if (!ret)
+		ret = frame_send(&m->links[0], FRAME_CHECK, 0, NULL, 0, err);
+	return ret ? ret : receive_findings(m, err);
 }
 
 /* Who trickles his answer is not waited for either while the guest stands. */
@@ -286,6 +371,8 @@ static int move(struct migrate *m, struct error *err)
 	if (ret)
 		return ret;
 	set_step(m, MIGRATE_BUILD);
+	if (m->request.check_only)
+		return ask(m, err);
 	ret = build(m, err);
 	if (ret)
 		return ret;
@@ -495,7 +582,8 @@ static struct migrate *migrate_alloc(struct vm *vm,
  * @out: the migration; migrate_destroy() after @on_done
  * @err: filled on failure
  *
- * After a successful one the machine here stays stopped and must not run again.
+ * After a successful one the machine here stays stopped and must not run again;
+ * with &migrate_request.check_only it goes on as it was.
  *
  * Context: main loop.
  * Return: 0 when @on_done will be called; else a negative errno, and the guest
@@ -509,7 +597,7 @@ int migrate_start(struct vm *vm, const struct migrate_request *req,
 
 	if (!m)
 		return -ENOMEM;
-	ret = rounds_watch(&m->rounds, err);
+	ret = req->check_only ? 0 : rounds_watch(&m->rounds, err);
 	if (!ret)
 		ret = -pthread_create(&m->thread, NULL, migrate_thread, m);
 	if (ret) {

@@ -4,6 +4,7 @@
 
 #include <pthread.h>
 
+#include "migration/findings.h"
 #include "migration/hello.h"
 #include "migration/image.h"
 #include "migration/rounds.h"
@@ -48,8 +49,11 @@ enum migrate_step {
  *             without an answer, before it is taken to run; 0 for 90 seconds,
  *             longer than one without the word would keep them
  * @rate: bytes a second at most while the guest runs, 0 for no limit
+ * @check_only: have the destination say what would stop the machine, and no
+ *              more: see &migrate.findings
  * @on_done: called on the main loop when all has ended: without an error when
- *           the machine is the destination's; else the guest is as it was
+ *           the machine is the destination's, or when it has answered with
+ *           @check_only; else the guest is as it was
  * @arg: for @on_done
  */
 struct migrate_request {
@@ -61,6 +65,7 @@ struct migrate_request {
 	u64 silence_ms;
 	u64 decide_ms;
 	u64 rate;
+	bool check_only;
 	void (*on_done)(void *arg, const struct error *err);
 	void *arg;
 };
@@ -93,6 +98,8 @@ struct migrate_stats {
  * @thread: does the work
  * @done_call: posted by the thread at its end
  * @ended: @done_call has run
+ * @can: what the destination can do, a set of enum hello_can
+ * @findings: what the destination has said would stop the machine
  * @err: why it failed
  * @stats: how it went
  * @start_ns: CLOCK_MONOTONIC at the start
@@ -115,6 +122,8 @@ struct migrate {
 	pthread_t thread;
 	struct loop_call done_call;
 	bool ended;
+	u32 can;
+	struct findings findings;
 	struct error err;
 	struct migrate_stats stats;
 	u64 start_ns;

@@ -22,6 +22,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "migration/check.h"
 #include "migration/machine_state.h"
 #include "migration/receive.h"
 #include "vmm/arch.h"
@@ -223,7 +224,8 @@ static int read_description(struct receive *r, struct error *err)
  * @r: with all its connections
  * @err: filled on failure
  *
- * Afterwards &receive.description is there.
+ * Afterwards &receive.description is there. With &receive.check set the source
+ * wants nothing but receive_answer().
  *
  * Context: may block.
  * Return: 0 or a negative errno; the source was told.
@@ -248,8 +250,9 @@ int receive_machine(struct receive *r, struct error *err)
 		if (ret)
 			break;
 	}
+	r->check = ret > 0 && f.type == FRAME_CHECK;
 	if (ret > 0)
-		ret = f.type == FRAME_BUILD ? 0 :
+		ret = f.type == FRAME_BUILD || f.type == FRAME_CHECK ? 0 :
 			error_set(err, -EPROTO, "%s: %s frame before build",
 				  link->ch->name, frame_name(f.type));
 	if (!ret)
@@ -258,6 +261,31 @@ int receive_machine(struct receive *r, struct error *err)
 		ret = read_description(r, err);
 	if (ret)
 		receive_refuse(r, err);
+	return ret;
+}
+
+/**
+ * receive_answer() - tell the source what would stop the machine
+ * @r: received with &receive.check; of no use afterwards but for
+ *     receive_destroy()
+ * @f: what would
+ * @err: filled on failure
+ *
+ * Context: may block.
+ * Return: 0 or a negative errno.
+ */
+int receive_answer(struct receive *r, const struct findings *f,
+		   struct error *err)
+{
+	char *text;
+	u32 len;
+	int ret;
+
+	ret = findings_encode(f, &text, &len, err);
+	if (ret)
+		return ret;
+	ret = frame_send(&r->links[0].link, FRAME_CHECKED, 0, text, len, err);
+	free(text);
 	return ret;
 }
 
@@ -278,7 +306,10 @@ static int load_state(void *arg, struct error *err)
 				 r->in.ch.name);
 	r->vm->clock = VM_CLOCK_HOST;
 	ret = machine_state_load(r->vm, note->data, note->len, err);
-	return ret ? error_prefix(err, "%s", r->in.ch.name) : 0;
+	/* Else it is this host that cannot. */
+	if (ret == -EINVAL || ret == -ERANGE)
+		return error_prefix(err, "%s", r->in.ch.name);
+	return ret;
 }
 
 static int take_disks(void *arg, struct error *err)
@@ -579,6 +610,20 @@ static void end_call_run(struct loop_call *call)
 		r->on_end(r->arg, r->failed ? &r->err : NULL);
 }
 
+/* Other disks than the source's would be destroyed by what is in memory. */
+static int compare_disks(struct receive *r, struct error *err)
+{
+	struct findings f;
+	u32 i;
+
+	findings_init(&f);
+	check_disks(r, r->vm, &f);
+	for (i = 0; i < f.nr; i++)
+		if (!f.v[i].stops)
+			log_warning("%s", f.v[i].text);
+	return findings_error(&f, err);
+}
+
 static int start_threads(struct receive *r, struct error *err)
 {
 	u32 i = r->links_nr;
@@ -620,7 +665,9 @@ int receive_start(struct receive *r, struct vm *vm,
 	r->vm = vm;
 	r->on_end = on_end;
 	r->arg = arg;
-	ret = incoming_attach(&r->in, r->image, &vm->memory, err);
+	ret = compare_disks(r, err);
+	if (!ret)
+		ret = incoming_attach(&r->in, r->image, &vm->memory, err);
 	if (!ret)
 		ret = frame_send(&r->links[0].link, FRAME_BUILT, 0, NULL, 0,
 				 err);

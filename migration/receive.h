@@ -8,6 +8,7 @@
 #include "vmm/iothread.h"
 
 struct description;
+struct findings;
 struct vm;
 
 /**
@@ -53,6 +54,7 @@ struct receive_link {
  * @image: head and description, then head and state
  * @description: of the machine; the caller may replace what belongs to the host
  * @vm: the machine, once it was built
+ * @check: the source only asks whether the machine could come
  * @paused: the machine stays paused when it is ours
  * @step: how far it is; the first link's thread writes it
  * @lock: protects &receive_link.round, @failed and @err
@@ -76,6 +78,7 @@ struct receive {
 	struct image *image;
 	struct description *description;
 	struct vm *vm;
+	bool check;
 	bool paused;
 	_Atomic u32 step;
 	pthread_mutex_t lock;
@@ -94,6 +97,8 @@ void receive_patience(struct receive *r, u64 ms);
 int receive_add(struct receive *r, struct channel *ch, struct error *err)
 	__must_check;
 int receive_machine(struct receive *r, struct error *err) __must_check;
+int receive_answer(struct receive *r, const struct findings *f,
+		   struct error *err) __must_check;
 void receive_refuse(struct receive *r, const struct error *why);
 int receive_start(struct receive *r, struct vm *vm,
 		  void (*on_end)(void *arg, const struct error *err),

@@ -142,6 +142,14 @@ int arch_vcpu_save(struct vcpu *vcpu, void *state, struct error *err)
 	__must_check;
 int arch_vcpu_load(struct vcpu *vcpu, const void *state, struct error *err)
 	__must_check;
+/*
+ * Could this vCPU, which has been reset and will not run, be one of that state?
+ * Each reason why this host cannot be that CPU is told, not just the first;
+ * the state itself may still be one that KVM refuses.
+ */
+void arch_vcpu_check(struct vcpu *vcpu, const void *state,
+		     void (*tell)(void *arg, const struct error *why),
+		     void *arg);
 int arch_vm_save(struct vm *vm, void *state, struct error *err) __must_check;
 int arch_vm_load(struct vm *vm, const void *state, struct error *err)
 	__must_check;

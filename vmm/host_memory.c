@@ -96,7 +96,7 @@ static u64 group_room(const char *folder)
 	snprintf(path, sizeof(path), "%s/memory.stat", folder);
 	if (!read_number(path, "active_file ", &active) ||
 	    !read_number(path, "inactive_file ", &inactive))
-		active = inactive = 0;
+		inactive = 0;
 	return left(limit, left(used, active + inactive));
 }
 

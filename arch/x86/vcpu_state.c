@@ -430,8 +430,9 @@ static void cpuid_to_kvm(struct kvm_cpuid2 *to,
 	}
 }
 
-static int cpuid_load(struct vcpu *vcpu, const struct x86_vcpu_state *from,
-		      struct error *err)
+/* Its features against what this vCPU has, and on success the table itself. */
+static int cpuid_compare(struct vcpu *vcpu, const struct x86_vcpu_state *from,
+			 struct kvm_cpuid2 **out, struct error *err)
 {
 	struct kvm_cpuid2 *present = cpuid_alloc(err);
 	struct kvm_cpuid2 *wanted = cpuid_alloc(err);
@@ -444,11 +445,26 @@ static int cpuid_load(struct vcpu *vcpu, const struct x86_vcpu_state *from,
 		if (!ret)
 			ret = cpuid_check(wanted, vcpu->vm->arch->supported,
 					  present, err);
-		if (!ret)
-			ret = x86_ioctl(vcpu->fd, KVM_SET_CPUID2, wanted,
-					"KVM_SET_CPUID2", err);
 	}
 	free(present);
+	if (ret)
+		free(wanted);
+	else
+		*out = wanted;
+	return ret;
+}
+
+static int cpuid_load(struct vcpu *vcpu, const struct x86_vcpu_state *from,
+		      struct error *err)
+{
+	struct kvm_cpuid2 *wanted;
+	int ret;
+
+	ret = cpuid_compare(vcpu, from, &wanted, err);
+	if (ret)
+		return ret;
+	ret = x86_ioctl(vcpu->fd, KVM_SET_CPUID2, wanted, "KVM_SET_CPUID2",
+			err);
 	free(wanted);
 	return ret;
 }
@@ -461,7 +477,7 @@ static int tsc_khz_load(struct vcpu *vcpu, u32 khz, struct error *err)
 		return 0;
 	if (ioctl(vcpu->fd, KVM_SET_TSC_KHZ, (unsigned long)khz) < 0)
 		return error_set(err, -ENOTSUP,
-				 "the guest's TSC runs at %u kHz, this host's at %d kHz and cannot be scaled",
+				 "the guest's TSC runs at %u kHz, this host's at %d kHz and its CPU cannot scale it",
 				 khz, now);
 	return 0;
 }
@@ -591,4 +607,28 @@ int arch_vcpu_load(struct vcpu *vcpu, const void *state, struct error *err)
 		ret = vcpu_registers_load(vcpu, s, err);
 	free(s);
 	return ret;
+}
+
+/**
+ * arch_vcpu_check() - why this host cannot be the CPU of a state
+ * @vcpu: a vCPU that has been reset and will not run
+ * @state: a struct x86_vcpu_state within its table's ranges
+ * @tell: called for each reason: missing features, a TSC of another frequency
+ * @arg: for @tell
+ */
+void arch_vcpu_check(struct vcpu *vcpu, const void *state,
+		     void (*tell)(void *arg, const struct error *why),
+		     void *arg)
+{
+	const struct x86_vcpu_state *s = state;
+	struct error why = ERROR_INIT;
+	struct kvm_cpuid2 *wanted;
+
+	if (cpuid_compare(vcpu, s, &wanted, &why))
+		tell(arg, &why);
+	else
+		free(wanted);
+	why = (struct error)ERROR_INIT;
+	if (tsc_khz_load(vcpu, s->tsc_khz, &why))
+		tell(arg, &why);
 }

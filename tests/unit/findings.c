@@ -90,7 +90,7 @@ TEST_F(findings, as_many_as_fit_and_as_long_as_can_be)
 TEST_F(findings, what_is_no_finding_is_refused)
 {
 	static const char *const bad[] = {
-		"stop cpu it lacks sse2", "stop cpu \n", "stop cpu\n", "stop\n",
+		"stop cpu it lacks sse2", "stop cpu\040\n", "stop cpu\n", "stop\n",
 		"\n", "halt cpu it lacks sse2\n", "stop  it lacks sse2\n",
 		" cpu it lacks sse2\n", "stop cpu x\n\n",
 	};

@@ -245,8 +245,9 @@ TEST(another_host_must_have_all_that_the_guest_uses)
 	here->entries[7].ebx &= ~BIT(13);
 	here->entries[15].edx &= ~BIT(29);
 	EXPECT_EQ(-ENOTSUP, cpuid_check(guest, here, here, &err));
-	EXPECT_STREQ("this host's CPU lacks features that the guest uses: CPUID leaf 0x7/0 ebx bit 13, avx512f, lm",
-		     err.text);
+	EXPECT_NE(NULL, strstr(err.text,
+			       ": CPUID leaf 0x7/0 ebx bit 13, avx512f, lm"))
+		TH_LOG("%s", err.text);
 	/* What is missing altogether has no features. */
 	here->nent = 7;
 	EXPECT_EQ(-ENOTSUP, cpuid_check(guest, here, here, &err));

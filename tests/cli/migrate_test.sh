@@ -79,11 +79,158 @@ bad "receive: a command" 2 "lkvm migrate" receive --listen exec:true
 bad "receive: a file" 2 "lkvm restore" receive --listen file:x
 bad "receive: another kernel" 2 "part of the saved machine" \
 	receive --listen unix:x -k y
+bad "dry run: to a file" 2 "another host" migrate -n one --to file:x --dry-run
+bad "dry run: of a cancellation" 2 "one of the two" \
+	migrate -n one --cancel --dry-run
 mkdir folder
 bad "receive: a folder as socket" 1 "Address already in use" \
 	receive --listen unix:folder
 bad "receive: a folder that is not there" 1 "No such file" \
 	receive --listen unix:nowhere/x
+
+# ---- asked beforehand ----------------------------------------------------------
+
+# dry ADDRESS OPTION...: what stops machine "one" from going there.
+dry()
+{
+	timeout 60 "$LKVM" migrate -n one --dry-run --to "$@" >result 2>err
+}
+
+check "dry run: a machine starts" start one
+check "dry run: a place for it" receive unix:s --name two
+dry unix:s
+same "dry run: nothing in the way: exit code" $? 0
+check "dry run: it says so" grep -q "^one can move to unix:s: nothing would" \
+	result
+same "dry run: that is all" "$(wc -l <result)" 1
+same "dry run: it runs on" "$(state one)" running
+same "dry run: it is not there" "$(state two)" ""
+dry unix:s --json
+same "dry run: once more, as JSON: exit code" $? 0
+check "dry run: JSON" grep -q '"event":"end".*"stops":0,"downtime-us":' result
+check "dry run: the other side says it, too" \
+	grep -q "whether two could come here: 0 reasons" there.err
+mv disk disk.away
+dry unix:s
+same "dry run: no disk: exit code" $? 1
+check "dry run: no disk: says which" \
+	grep -q "^disk: nvme0n1: .*/disk: No such file.*--nvme 0=FILE" result
+same "dry run: no disk: once" "$(grep -c disk result)" 1
+check "dry run: counts the reasons" \
+	grep -q "^one cannot move to unix:s: 1 reason$" result
+mv disk.away disk
+"$LKVM" migrate -n one --to unix:s >result 2>err
+same "dry run: the listener takes it afterwards" $? 0
+same "dry run: it runs there" "$(state two)" running
+wait "$pid"
+"$LKVM" stop -n two --force
+wait "$there" 2>/dev/null
+
+# Everything at once.
+check "dry run: another machine" start one
+cp disk disk.other
+truncate -s 2M disk.large
+check "dry run: a place for nothing of it" receive unix:s --nvme 0=disk.large \
+	--dev /dev/null
+dry unix:s
+same "dry run: several reasons: exit code" $? 1
+check "dry run: the name" grep -q "^name: a machine called one is running" \
+	result
+check "dry run: the disk" grep -q "^disk: .*2097152 bytes.*1048576" result
+check "dry run: KVM" grep -q "^host: /dev/null:" result
+check "dry run: three reasons" grep -q "cannot move to unix:s: 3 reasons" result
+dry unix:s --json
+check "dry run: reasons as JSON" \
+	grep -q '"event":"finding","stops":true,"what":"name","text":"a machine' \
+	result
+check "dry run: their number as JSON" grep -q '"event":"end".*"stops":3' result
+# A real one is told the first of them, and ends the listener.
+"$LKVM" migrate -n one --to unix:s >result 2>err
+same "a name that is taken: exit code" $? 1
+wait "$there"
+same "a name that is taken: the receiver ends" $? 1
+"$LKVM" migrate -n one --to \
+	"exec:'$LKVM' receive --listen - --name two --dev /dev/null" >result 2>err
+same "no KVM: exit code" $? 1
+check "no KVM: the source says so" grep -q "/dev/null: not KVM" err
+same "no KVM: it runs on" "$(state one)" running
+
+# A disk that is another one of the same size, and in use.
+"$LKVM" run --name other -k "$GUEST" -m 64 --nodefaults -p test=idle \
+	--nvme disk.other </dev/null >other.out 2>&1 &
+other=$!
+for _ in $(seq 300); do
+	grep -q 'guest: idle' other.out && break
+	sleep 0.1
+done
+check "dry run: a place with another disk" receive unix:s --name two \
+	--nvme 0=disk.other
+dry unix:s
+same "dry run: another disk: exit code" $? 1
+check "dry run: another disk: says so" \
+	grep -q "^disk: nvme0n1: .*/disk.other is not the disk that the source" \
+	result
+check "dry run: another disk: in use" \
+	grep -q "^disk: nvme0n1: .* in use by machine \"other\"" result
+"$LKVM" migrate -n one --to unix:s >result 2>err
+same "another disk of this size: exit code" $? 1
+check "another disk of this size: the source says so" \
+	grep -q "nvme0n1: .*is not the disk that the source has.*1 more" err
+same "another disk of this size: it runs on" "$(state one)" running
+wait "$there"
+"$LKVM" stop -n other --force
+wait "$other" 2>/dev/null
+
+# A source that breaks off does not end it.
+check "dry run: a place for several" receive unix:s --name two
+timeout 20 python3 - <<'PY'
+import socket
+s = socket.socket(socket.AF_UNIX)
+s.connect("s")
+s.close()
+PY
+"$LKVM" pause -n one >result
+dry unix:s
+same "dry run: paused: exit code" $? 0
+same "dry run: paused: it stays so" "$(state one)" paused
+"$LKVM" resume -n one >result
+kill "$there"
+wait "$there" 2>/dev/null
+rm -f s
+
+# Over standard input and output there is no second one.
+dry "exec:'$LKVM' receive --listen - --name two 2>there.err"
+same "dry run: exec: exit code" $? 0
+check "dry run: exec: says so" grep -q "one can move to exec:" result
+dry "exec:'$LKVM' receive --listen - 2>there.err"
+same "dry run: exec, its name: exit code" $? 1
+same "dry run: it has run all the while" "$(state one)" running
+
+# A host with little memory, seen through files of its own in /proc.
+cat >little <<'SH'
+printf 'MemAvailable: 65536 kB\nSwapFree: 1024 kB\n' >meminfo
+echo 0 >policy
+mount --bind meminfo /proc/meminfo
+mount --bind policy /proc/sys/vm/overcommit_memory
+exec "$LKVM" "$@"
+SH
+if unshare -m sh little version >result 2>&1; then
+	dry "exec:unshare -m sh little receive --listen - --name two 2>there.err"
+	same "dry run: little memory: exit code" $? 1
+	check "dry run: little memory: says so" \
+		grep -q "^memory: the machine has 128 MiB.*has 65 MiB" result
+	"$LKVM" migrate -n one --to \
+		"exec:unshare -m sh little receive --listen - --name two" \
+		>result 2>err
+	same "little memory: exit code" $? 1
+	check "little memory: the source says so" \
+		grep -q "the machine has 128 MiB.*has 65 MiB" err
+	same "little memory: it runs on" "$(state one)" running
+else
+	skip "little memory" "another /proc cannot be mounted here"
+fi
+"$LKVM" stop -n one --force
+wait "$pid" 2>/dev/null
 
 # ---- there and back ------------------------------------------------------------
 

@@ -34,12 +34,14 @@
  * @downtime_ms: how long the guest may stand still
  * @timeout_s: give up after so long, 0 for never
  * @bandwidth: bytes a second, 0 for no limit
+ * @check_only: only ask the destination what would stop it
  */
 struct migrate_arguments {
 	char *peer;
 	u32 downtime_ms;
 	u32 timeout_s;
 	u64 bandwidth;
+	bool check_only;
 };
 
 static const char *const step_words[] = {
@@ -67,6 +69,8 @@ static const struct option_desc migrate_opts[] = {
 		.max = UINT32_MAX / 1000,
 	}, {
 		.name = "bandwidth", .type = OPTION_SIZE, FIELD(bandwidth),
+	}, {
+		.name = "check-only", .type = OPTION_BOOL, FIELD(check_only),
 	},
 };
 
@@ -81,6 +85,7 @@ static const struct option_table migrate_table = {
  * @vm: the machine
  * @migrate: the work
  * @timer: when to tell how far it is
+ * @check_only: the machine stays here
  * @peer: the destination; owned
  * @what: for messages
  */
@@ -89,6 +94,7 @@ struct migrate_job {
 	struct vm *vm;
 	struct migrate *migrate;
 	struct io_timer timer;
+	bool check_only;
 	char *peer;
 	char what[256];
 };
@@ -142,6 +148,49 @@ static struct json_object *make_result(const struct migrate_job *mj)
 	return result;
 }
 
+static struct json_object *make_findings(const struct migrate_job *mj)
+{
+	const struct findings *f = &mj->migrate->findings;
+	struct json_object *result = json_object_new_object();
+	struct json_object *list = json_object_new_array();
+	u32 i;
+
+	for (i = 0; i < f->nr; i++) {
+		struct json_object *one = json_object_new_object();
+
+		json_object_object_add(one, "stops",
+				       json_object_new_boolean(f->v[i].stops));
+		control_add_text(one, "what", f->v[i].what);
+		control_add_text(one, "text", f->v[i].text);
+		json_object_array_add(list, one);
+	}
+	control_add_text(result, "peer", mj->peer);
+	json_object_object_add(result, "findings", list);
+	control_add_int(result, "stops", f->stops);
+	control_add_int(result, "downtime-us",
+			mj->migrate->stats.downtime_ns / 1000);
+	return result;
+}
+
+/* It stays here in any case. */
+static void tell_check(const struct migrate_job *mj)
+{
+	const struct findings *f = &mj->migrate->findings;
+	u32 i;
+
+	for (i = 0; i < f->nr; i++)
+		log_info("%s: %s says: %s", mj->vm->name, mj->peer,
+			 f->v[i].text);
+	log_info("%s: %u reasons not to move to %s", mj->vm->name, f->stops,
+		 mj->peer);
+}
+
+static void tell_moved(const struct migrate_job *mj)
+{
+	log_info("%s runs at %s now", mj->vm->name, mj->peer);
+	vm_request_end(mj->vm, VM_END_MOVED, 0);
+}
+
 static void migrate_done(void *arg, const struct error *err)
 {
 	struct json_object *result = NULL;
@@ -152,18 +201,18 @@ static void migrate_done(void *arg, const struct error *err)
 	if (err)
 		why = *err;
 	else
-		result = make_result(mj);
+		result = mj->check_only ? make_findings(mj) : make_result(mj);
 	if (err && err->code == -ECANCELED && mj->job.cancelled)
 		error_set(&why, -ECANCELED, "the migration was given up: %s",
 			  mj->job.cancelled);
+	if (err)
+		log_warning("%s: stays here: %s", mj->vm->name, why.text);
+	else if (mj->check_only)
+		tell_check(mj);
+	else
+		tell_moved(mj);
 	migrate_destroy(mj->migrate);
 	control_job_end(&mj->job, result, &why);
-	if (err) {
-		log_warning("%s: stays here: %s", mj->vm->name, why.text);
-	} else {
-		log_info("%s runs at %s now", mj->vm->name, mj->peer);
-		vm_request_end(mj->vm, VM_END_MOVED, 0);
-	}
 	free(mj->peer);
 	free(mj);
 }
@@ -212,12 +261,14 @@ static int start_migrate(struct migrate_job *mj, struct control_call *call,
 		.downtime_ms = args->downtime_ms,
 		.timeout_ms = args->timeout_s * 1000ULL,
 		.rate = args->bandwidth,
+		.check_only = args->check_only,
 		.on_done = migrate_done,
 		.arg = mj,
 	};
 	int ret;
 
 	snprintf(mj->what, sizeof(mj->what), "a migration to %s", args->peer);
+	mj->check_only = args->check_only;
 	mj->peer = strdup(args->peer);
 	if (!mj->peer)
 		return error_set(err, -ENOMEM, "no memory");

@@ -4,7 +4,8 @@
  *
  * Makes the connections to the destination and gives them to the machine, which
  * does the rest (control_migrate.c); shows how far it is; Ctrl-C has it given
- * up, after which the guest runs on.
+ * up, after which the guest runs on. A dry run only has the destination say what
+ * would stop it.
  *
  * Threads: the first one.
  */
@@ -35,6 +36,7 @@
  * @channels: connections
  * @timeout: seconds, 0 for never
  * @cancel: give up the migration that is under way
+ * @dry_run: only have the destination say what would stop it
  * @json: events and result as JSON
  */
 struct migrate_options {
@@ -45,6 +47,7 @@ struct migrate_options {
 	u32 channels;
 	u32 timeout;
 	bool cancel;
+	bool dry_run;
 	bool json;
 };
 
@@ -79,6 +82,10 @@ static const struct option_desc migrate_opts[] = {
 		FIELD(cancel),
 		.help = "give up the migration that is under way",
 	}, {
+		.name = "dry-run", .type = OPTION_BOOL, .scope = OPTION_HOST,
+		FIELD(dry_run),
+		.help = "do not move it, say what would stop it",
+	}, {
 		.name = "json", .type = OPTION_BOOL, .scope = OPTION_HOST,
 		FIELD(json), .help = "print JSON objects, events and the result",
 	},
@@ -103,6 +110,7 @@ static const struct cli_letter migrate_letters[] = {
  * @child: the command of an exec address, 0 for none
  * @progress: the bar
  * @key: Ctrl-C
+ * @refused: a dry run has found something that would stop it
  */
 struct moving {
 	const struct migrate_options *opts;
@@ -113,6 +121,7 @@ struct moving {
 	pid_t child;
 	struct progress progress;
 	struct cancel_key key;
+	bool refused;
 };
 
 static void event_came(void *arg, struct json_object *event)
@@ -176,6 +185,52 @@ static void tell_result(const struct moving *m, struct json_object *result)
 	       ms / 1000, ms % 1000, us / 1000, us / 100 % 10);
 }
 
+static const char *text_of(struct json_object *obj, const char *key)
+{
+	struct json_object *value = NULL;
+
+	json_object_object_get_ex(obj, key, &value);
+	return value ? json_object_get_string(value) : "";
+}
+
+static void tell_finding(const struct moving *m, struct json_object *finding)
+{
+	struct json_object *stops = NULL;
+
+	if (m->opts->json) {
+		snapshot_event(snapshot_new_event("finding", finding));
+		return;
+	}
+	json_object_object_get_ex(finding, "stops", &stops);
+	printf("%s%s: %s\n", json_object_get_boolean(stops) ? "" : "note: ",
+	       text_of(finding, "what"), text_of(finding, "text"));
+}
+
+/* A line for each finding, or an object, and what comes of them. */
+static void tell_check(struct moving *m, struct json_object *result)
+{
+	u64 us = snapshot_number(result, "downtime-us");
+	u64 stops = snapshot_number(result, "stops");
+	struct json_object *list = NULL;
+	size_t i, nr;
+
+	m->refused = stops;
+	json_object_object_get_ex(result, "findings", &list);
+	nr = list ? json_object_array_length(list) : 0;
+	for (i = 0; i < nr; i++)
+		tell_finding(m, json_object_array_get_idx(list, i));
+	if (m->opts->json) {
+		json_object_object_del(result, "findings");
+		snapshot_event(snapshot_new_event("end", result));
+	} else if (stops) {
+		printf("%s cannot move to %s: %llu reason%s\n", m->call->name,
+		       m->to.text, stops, stops == 1 ? "" : "s");
+	} else {
+		printf("%s can move to %s: nothing would stop it (stopped for %llu.%llu ms)\n",
+		       m->call->name, m->to.text, us / 1000, us / 100 % 10);
+	}
+}
+
 static struct json_object *make_arguments(const struct moving *m)
 {
 	const struct migrate_options *opts = m->opts;
@@ -186,6 +241,9 @@ static struct json_object *make_arguments(const struct moving *m)
 			       json_object_new_int64(opts->downtime));
 	json_object_object_add(args, "timeout-s",
 			       json_object_new_int64(opts->timeout));
+	if (opts->dry_run)
+		json_object_object_add(args, "check-only",
+				       json_object_new_boolean(true));
 	if (opts->bandwidth)
 		json_object_object_add(args, "bandwidth",
 				       json_object_new_uint64(opts->bandwidth));
@@ -194,7 +252,8 @@ static struct json_object *make_arguments(const struct moving *m)
 
 static int connect_all(struct moving *m, struct error *err)
 {
-	u32 wanted = m->to.kind == ADDRESS_EXEC ? 1 : m->opts->channels;
+	bool one = m->to.kind == ADDRESS_EXEC || m->opts->dry_run;
+	u32 wanted = one ? 1 : m->opts->channels;
 	int ret = 0;
 
 	while (!ret && m->nr < wanted) {
@@ -237,7 +296,9 @@ static int move(const struct target_call *call, struct error *err)
 	/* It ends with its connection. */
 	if (m->child)
 		waitpid(m->child, NULL, 0);
-	if (!ret)
+	if (!ret && m->opts->dry_run)
+		tell_check(m, result);
+	else if (!ret)
 		tell_result(m, result);
 	json_object_put(result);
 	return ret;
@@ -278,6 +339,10 @@ static int migrate_to(const struct migrate_options *opts)
 
 	if (address_parse(opts->to, &m.to, &err))
 		return cli_fail(EXIT_USAGE, &err);
+	if (m.to.kind == ADDRESS_FILE && opts->dry_run) {
+		address_free(&m.to);
+		return usage("--dry-run asks another host: there is none behind file:PATH");
+	}
 	if (m.to.kind == ADDRESS_FILE)
 		return to_file(opts, m.to.rest);
 	if (m.to.kind == ADDRESS_STDIO || (m.to.host && !*m.to.host)) {
@@ -290,6 +355,8 @@ static int migrate_to(const struct migrate_options *opts)
 		return cli_fail(EXIT_ERROR, &err);
 	}
 	code = target_each(&opts->target, move, &m);
+	if (!code && m.refused)
+		code = EXIT_ERROR;
 	if (code && m.key.signal)
 		code = EXIT_SIGNAL + m.key.signal;
 	cancel_key_close(&m.key);
@@ -303,6 +370,8 @@ static int migrate(const struct cli *cli, const struct cli_args *args)
 
 	if (!opts->target.name)
 		return usage("which machine? give --name NAME; see 'lkvm list'");
+	if (opts->cancel && opts->dry_run)
+		return usage("--cancel and --dry-run: give one of the two");
 	if (opts->cancel)
 		return opts->to ? usage("--cancel and --to: give one of the two") :
 				  target_each(&opts->target, cancel, NULL);

@@ -5,6 +5,9 @@
  * Waits for the connections of one migration, builds the machine from the
  * description that comes first, and runs it when the source hands it over.
  *
+ * A source may only ask whether its machine could come (check.h). It is told,
+ * and the next source may come.
+ *
  * With ``-`` the machine comes over standard input, and the answers go to
  * standard output, as behind ssh. Then the process that was started only waits
  * until the machine has been handed over, and ends; the machine goes on in one
@@ -20,6 +23,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "migration/check.h"
 #include "migration/receive.h"
 #include "vmm/base/log.h"
 #include "vmm/cli/address.h"
@@ -28,6 +32,7 @@
 #include "vmm/cli/output.h"
 #include "vmm/cli/replace.h"
 #include "vmm/cli/run.h"
+#include "vmm/cli/runtime.h"
 #include "vmm/description.h"
 #include "vmm/vm.h"
 
@@ -129,25 +134,27 @@ static int accept_others(int listener, struct receive *r, struct error *err)
 	return 0;
 }
 
-static int from_listener(const struct address *a, struct receive **r,
-			 struct error *err)
+static int listen_at(const struct address *a, int *listener, struct error *err)
 {
-	int fd, ret;
+	int ret;
 
-	ret = address_listen(a, &fd, err);
+	ret = address_listen(a, listener, err);
 	if (ret)
 		return ret;
-	if (!address_is_local(fd))
+	if (!address_is_local(*listener))
 		log_warning("%s: the connection is neither encrypted nor authenticated: whoever reaches it can read and replace the machine",
 			    a->text);
 	log_info("waiting for a machine at %s", a->text);
-	ret = accept_first(fd, r, err);
-	if (!ret)
-		ret = accept_others(fd, *r, err);
-	close(fd);
+	return 0;
+}
+
+static void stop_listening(const struct address *a, int listener)
+{
+	if (listener < 0)
+		return;
+	close(listener);
 	if (a->kind == ADDRESS_UNIX)
 		unlink(a->rest);
-	return ret;
 }
 
 /* Standard input and output are the protocol's; the console gets nothing. */
@@ -174,7 +181,125 @@ static void arrived(void *arg)
 	detach_end(arg);
 }
 
+/* ---- a source that only asks ------------------------------------------- */
+
+/* The name is ours for a moment: nobody else has it. */
+static void check_name(const struct machine_config *m, struct findings *f)
+{
+	struct runtime_claim claim;
+	struct error err = ERROR_INIT;
+
+	if (runtime_claim(&claim, m->name, &err))
+		findings_add(f, true, "name", err.text);
+	else
+		runtime_release(&claim);
+}
+
+static void tell_findings(const struct receive *r, const struct findings *f)
+{
+	const char *name = r->description->machine->name;
+	u32 i;
+
+	for (i = 0; i < f->nr; i++)
+		log_info("%s: %s: %s", name ? name : "?", f->v[i].what,
+			 f->v[i].text);
+	log_info("a source has asked whether %s could come here: %u reasons against it",
+		 name ? name : "a machine", f->stops);
+}
+
+static int answer_check(struct receive *r, const struct receive_options *opts,
+			const struct cli_args *args, struct error *err)
+{
+	struct error why = ERROR_INIT;
+	struct vm_config config;
+	struct findings f;
+
+	findings_init(&f);
+	if (replace_description(r->description, &opts->replace, args, &why))
+		findings_add(&f, true, "option", why.text);
+	if (r->description->machine->name)
+		check_name(r->description->machine, &f);
+	description_vm_config(r->description, &config);
+	config.disks_elsewhere = true;
+	check_host(r, &config, &f);
+	check_machine(r, &config, &f);
+	tell_findings(r, &f);
+	return receive_answer(r, &f, err);
+}
+
 /* ---- the command -------------------------------------------------------- */
+
+/* All connections of a source. */
+static int from_source(const struct address *a, int listener,
+		       struct receive **r, struct error *err)
+{
+	int ret;
+
+	if (a->kind == ADDRESS_STDIO)
+		ret = from_stdio(r, err);
+	else
+		ret = accept_first(listener, r, err);
+	if (!ret && listener >= 0)
+		ret = accept_others(listener, *r, err);
+	return ret;
+}
+
+/* What the machine gets of this host, and whether it has that. */
+static int settle(struct receive *r, const struct receive_options *opts,
+		  const struct cli_args *args, struct error *err)
+{
+	struct vm_config config;
+	struct findings f;
+	int ret;
+
+	ret = replace_description(r->description, &opts->replace, args, err);
+	if (!ret) {
+		findings_init(&f);
+		description_vm_config(r->description, &config);
+		check_host(r, &config, &f);
+		ret = findings_error(&f, err);
+	}
+	if (ret)
+		receive_refuse(r, err);
+	return ret;
+}
+
+/*
+ * Who only asks gets an answer. After it, or when one is gone before there was
+ * a machine, the next one may come; on standard input there is no next one.
+ * Return: 1 when a machine comes, 0 when none does, or a negative errno.
+ */
+static int wait_for_machine(const struct receive_options *opts,
+			    const struct cli_args *args,
+			    const struct address *a, struct receive **r,
+			    struct error *err)
+{
+	int listener = -1, ret = 0;
+
+	if (a->kind != ADDRESS_STDIO)
+		ret = listen_at(a, &listener, err);
+	while (!ret) {
+		ret = from_source(a, listener, r, err);
+		if (ret)
+			break;
+		ret = receive_machine(*r, err);
+		if (ret ? listener < 0 : !(*r)->check)
+			break;
+		if (!ret)
+			ret = answer_check(*r, opts, args, err);
+		if (ret)
+			log_warning("%s", err->text);
+		ret = 0;
+		receive_destroy(*r);
+		*r = NULL;
+		if (listener < 0)
+			return 0;
+	}
+	stop_listening(a, listener);
+	if (!ret)
+		ret = settle(*r, opts, args, err);
+	return ret ? ret : 1;
+}
 
 static int receive_and_run(const struct receive_options *opts,
 			   const struct cli_args *args,
@@ -187,20 +312,15 @@ static int receive_and_run(const struct receive_options *opts,
 	struct error err = ERROR_INIT;
 	int ret, code;
 
-	ret = from->kind == ADDRESS_STDIO ? from_stdio(&r, &err) :
-					    from_listener(from, &r, &err);
-	if (!ret)
-		ret = receive_machine(r, &err);
+	ret = wait_for_machine(opts, args, from, &r, &err);
 	if (!ret) {
-		ret = replace_description(r->description, &opts->replace, args,
-					  &err);
-		if (ret)
-			receive_refuse(r, &err);
+		detach_end(d);
+		return EXIT_OK;
 	}
 	job.receive = r;
-	if (!ret)
+	if (ret > 0)
 		job.d = r->description;
-	code = ret ? cli_fail(EXIT_ERROR, &err) : run_machine(&job);
+	code = ret < 0 ? cli_fail(EXIT_ERROR, &err) : run_machine(&job);
 	receive_destroy(r);
 	return code;
 }

@@ -399,7 +399,7 @@ static int decode_cpus(struct parts *parts, const void *fdt, struct error *err)
  * @vm: a machine of the same description that will not run: it is changed
  * @blob: the tree, untrusted, 8-byte aligned
  * @len: its bytes
- * @devices: false: @vm has none, theirs are not looked at
+ * @devices: false: those of @vm are not looked at, it need not have them
  * @f: gets all that is in the way: of each CPU and device; if there is nothing
  *     then also what KVM says when it is loaded
  * @err: which node and property is wrong, and why
@@ -424,11 +424,13 @@ int machine_state_check(struct vm *vm, const void *blob, size_t len,
 	ret = devices ? decode_all(parts, blob, err) :
 			decode_cpus(parts, blob, err);
 	for (i = 0; i < parts->nr && !ret; i++)
-		look_at_part(&parts->part[i], f);
+		if (parts->part[i].state)
+			look_at_part(&parts->part[i], f);
 	for (i = 0; i < parts->nr && !ret && f->stops == before; i++) {
 		struct error why = ERROR_INIT;
 
-		if (install_part(parts, &parts->part[i], &why))
+		if (parts->part[i].state &&
+		    install_part(parts, &parts->part[i], &why))
 			findings_add(f, true, "cpu", why.text);
 	}
 	free_parts(parts);

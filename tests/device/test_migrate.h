@@ -16,6 +16,7 @@
 #include <semaphore.h>
 #include <sys/socket.h>
 
+#include "migration/check.h"
 #include "migration/migrate.h"
 #include "migration/receive.h"
 #include "vmm/description.h"
@@ -31,6 +32,8 @@
  * @patience_ms: how long the source may be silent, 0 for what it may by default
  * @wrap: what its connections are wrapped in, or NULL
  * @arg: for @wrap
+ * @prepare: replaces what the user of the target would; or NULL
+ * @findings: what a check has found
  * @thread: its thread
  * @vm: the machine, NULL when it came to nothing
  * @over: it has failed, or runs
@@ -45,6 +48,8 @@ struct target {
 	u64 patience_ms;
 	struct channel *(*wrap)(void *arg, struct channel *ch, u32 link);
 	void *arg;
+	void (*prepare)(struct target *t, struct receive *r);
+	struct findings findings;
 	pthread_t thread;
 	struct vm *_Atomic vm;
 	sem_t over;
@@ -124,6 +129,7 @@ FIXTURE(migrate) {
 	struct carrier carrier, carrier_setup;
 	struct migrate *m;
 	u32 links;
+	bool check_only;
 	u64 timeout_ms;
 	u64 silence_ms;
 	u64 decide_ms;
@@ -225,6 +231,37 @@ static inline int receive_first(struct target *t, struct receive **out)
 	return ret ? ret : receive_machine(*out, &t->err);
 }
 
+static inline int answer_check(struct target *t, struct receive *r)
+{
+	struct vm_config config;
+
+	description_vm_config(r->description, &config);
+	config.cpus = 0;
+	config.disks_elsewhere = true;
+	findings_init(&t->findings);
+	check_host(r, &config, &t->findings);
+	check_machine(r, &config, &t->findings);
+	return receive_answer(r, &t->findings, &t->err);
+}
+
+/* 1: there was nothing but a question. */
+static inline int receive_and_build(struct target *t, struct receive *r,
+				    struct vm **vm)
+{
+	int ret;
+
+	if (t->prepare)
+		t->prepare(t, r);
+	if (r->check) {
+		ret = answer_check(t, r);
+		return ret ? ret : 1;
+	}
+	ret = build(r->description, true, vm, &t->err);
+	if (ret)
+		receive_refuse(r, &t->err);
+	return ret;
+}
+
 static inline void *target_thread(void *arg)
 {
 	struct target *t = arg;
@@ -234,10 +271,8 @@ static inline void *target_thread(void *arg)
 
 	ret = receive_first(t, &r);
 	if (!ret) {
-		ret = build(r->description, true, &vm, &t->err);
+		ret = receive_and_build(t, r, &vm);
 		t->vm = vm;
-		if (ret)
-			receive_refuse(r, &t->err);
 	}
 	if (!ret)
 		ret = receive_start(r, t->vm, received, t, &t->err);
@@ -428,7 +463,7 @@ static inline void migrate(struct __test_metadata *_metadata,
 		.links = links, .links_nr = self->links, .peer = "target",
 		.downtime_ms = 100, .timeout_ms = self->timeout_ms,
 		.silence_ms = self->silence_ms, .decide_ms = self->decide_ms,
-		.on_done = on_done, .arg = self,
+		.check_only = self->check_only, .on_done = on_done, .arg = self,
 	};
 
 	self->target = self->target_setup;

@@ -293,8 +293,53 @@ TEST_F(vcpu_state, missing_cpu_feature_is_named)
 			self->a->cpuid[i].edx = UINT32_MAX;
 	EXPECT_EQ(-ENOTSUP, arch_vcpu_load(self->vm->vcpus, self->a,
 					   &self->err));
-	EXPECT_NE(NULL, strstr(self->err.text, "leaf 0x7/0, edx"))
+	EXPECT_NE(NULL, strstr(self->err.text, "lacks features"))
 		TH_LOG("%s", self->err.text);
+	EXPECT_NE(NULL, strstr(self->err.text, "leaf 0x7/0 edx bit 0, "))
+		TH_LOG("%s", self->err.text);
+	EXPECT_NE(NULL, strstr(self->err.text, ", avx512_4vnniw, "))
+		TH_LOG("%s", self->err.text);
+}
+
+/**
+ * struct reasons - what was told
+ * @text: the reasons, each behind a bar
+ * @nr: how many
+ */
+struct reasons {
+	char text[2048];
+	u32 nr;
+};
+
+static void gather(void *arg, const struct error *why)
+{
+	struct reasons *r = arg;
+
+	strcat(strcat(r->text, "|"), why->text);
+	r->nr++;
+}
+
+TEST_F(vcpu_state, all_that_this_host_cannot_be_is_told)
+{
+	struct reasons r = { .nr = 0 };
+	bool scales;
+	u32 i;
+
+	ASSERT_EQ(0, arch_vcpu_save(self->vm->vcpus, self->a, &self->err));
+	arch_vcpu_check(self->vm->vcpus, self->a, gather, &r);
+	EXPECT_EQ(0, r.nr) TH_LOG("%s", r.text);
+	for (i = 0; i < self->a->cpuid_nr; i++)
+		if (self->a->cpuid[i].function == 7)
+			self->a->cpuid[i].edx = UINT32_MAX;
+	/* Slower, since KVM helps a CPU that is too slow by other means. */
+	self->a->tsc_khz = self->a->tsc_khz / 4 * 3;
+	scales = ioctl(self->vm->kvm_fd, KVM_CHECK_EXTENSION,
+		       KVM_CAP_TSC_CONTROL) > 0;
+	arch_vcpu_check(self->vm->vcpus, self->a, gather, &r);
+	EXPECT_NE(NULL, strstr(r.text, "avx512_4vnniw")) TH_LOG("%s", r.text);
+	EXPECT_EQ(!scales, !!strstr(r.text, "cannot scale it"))
+		TH_LOG("%s", r.text);
+	EXPECT_EQ(scales ? 1 : 2, r.nr);
 }
 
 TEST_F(vcpu_state, vm_state_survives)

@@ -159,6 +159,7 @@ static ssize_t peer_pwritev(struct channel *ch, const struct iovec *iov,
 	struct channel_peer *p = to_peer(ch);
 	struct peer_link *l = take_link(p);
 	struct error err = ERROR_INIT;
+	u64 start = now_ns();
 	size_t len;
 	int ret;
 
@@ -171,6 +172,7 @@ static ssize_t peer_pwritev(struct channel *ch, const struct iovec *iov,
 	if (ret)
 		return ret;
 	atomic_fetch_add(&p->stats.data, len);
+	atomic_fetch_add(&p->stats.busy_ns, now_ns() - start);
 	atomic_fetch_add(&p->stats.frames, 1);
 	return (ssize_t)len;
 }

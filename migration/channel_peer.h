@@ -11,11 +11,13 @@
  * @data: bytes of payload
  * @zero: bytes told to be zero
  * @frames: frames
+ * @busy_ns: time spent sending, over all connections
  */
 struct peer_stats {
 	_Atomic u64 data;
 	_Atomic u64 zero;
 	_Atomic u64 frames;
+	_Atomic u64 busy_ns;
 };
 
 int channel_peer_open(struct frame_link *links, u32 nr, const char *name,

@@ -123,6 +123,9 @@ struct image {
  * @zero_sum: the checksum of a page of zeros
  * @pieces: runs of pages with data that wait to be written together
  * @nr: how many
+ * @pages_data: pages with data that were put so far
+ * @pages_again: those of them that had been put before
+ * @pages_zero: pages of zeros that were put so far
  *
  * One for each thread that puts pages.
  */
@@ -131,6 +134,9 @@ struct image_batch {
 	__le64 zero_sum;
 	struct channel_piece pieces[CHANNEL_BATCH_MAX];
 	u32 nr;
+	u64 pages_data;
+	u64 pages_again;
+	u64 pages_zero;
 };
 
 /**

@@ -207,6 +207,9 @@ void image_batch_init(struct image_batch *batch, struct image *image)
 	batch->image = image;
 	batch->zero_sum = zero_page_sum();
 	batch->nr = 0;
+	batch->pages_data = 0;
+	batch->pages_again = 0;
+	batch->pages_zero = 0;
 }
 
 /**
@@ -236,8 +239,11 @@ static int put_data(struct image_batch *batch, struct image_block *b,
 			b->sums[run->page + i] =
 				cpu_to_le64(image_sum(data + i * IMAGE_PAGE,
 						      IMAGE_PAGE));
+		batch->pages_again += bitmap_test_atomic(b->written,
+							 run->page + i);
 		bitmap_set_atomic(b->written, run->page + i);
 	}
+	batch->pages_data += run->pages;
 	batch->pieces[batch->nr++] = (struct channel_piece){
 		.buf = (void *)data,
 		.len = run->pages * IMAGE_PAGE,
@@ -256,6 +262,7 @@ static int put_run(struct image_batch *batch, struct image_block *b,
 		return put_data(batch, b, run, data, err);
 	for (i = 0; b->sums && i < run->pages; i++)
 		b->sums[run->page + i] = batch->zero_sum;
+	batch->pages_zero += run->pages;
 	return put_zeros(batch->image, b, run, err);
 }
 

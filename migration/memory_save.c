@@ -258,6 +258,9 @@ static void *round_thread(void *arg)
 	image_batch_init(&w.batch, r->ms->image);
 	if (worker_run(&w, r, &err))
 		round_fail(r, &err);
+	atomic_fetch_add(&r->ms->count.sent, w.batch.pages_data);
+	atomic_fetch_add(&r->ms->count.again, w.batch.pages_again);
+	atomic_fetch_add(&r->ms->count.zero, w.batch.pages_zero);
 	return NULL;
 }
 

@@ -9,11 +9,24 @@
 #define MEMORY_SAVE_THREADS_MAX	16
 
 /**
+ * struct memory_count - pages that were put, over all rounds
+ * @sent: with data
+ * @again: those of them that had been put before
+ * @zero: of zeros
+ */
+struct memory_count {
+	_Atomic u64 sent;
+	_Atomic u64 again;
+	_Atomic u64 zero;
+};
+
+/**
  * struct memory_save - guest memory on its way into an image
  * @image: where to; its blocks are those of @memory in the same order
  * @memory: where from
  * @threads: how many put pages, 1 to MEMORY_SAVE_THREADS_MAX
  * @bits: per block, one bit a page that is still to be put
+ * @count: what was put
  * @progress: bytes put, over all rounds; @total grows with each round
  */
 struct memory_save {
@@ -21,6 +34,7 @@ struct memory_save {
 	struct guest_memory *memory;
 	u32 threads;
 	u64 *bits[MEMORY_BLOCKS_MAX];
+	struct memory_count count;
 	struct image_progress progress;
 };
 

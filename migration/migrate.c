@@ -624,20 +624,6 @@ bool migrate_too_late(const struct migrate *m)
 }
 
 /**
- * migrate_sent() - what went to the destination so far
- * @m: the migration
- *
- * Context: main loop.
- * Return: counters that go on counting; NULL before there is a destination.
- */
-const struct peer_stats *migrate_sent(const struct migrate *m)
-{
-	struct channel *peer = atomic_load(&m->peer);
-
-	return peer ? channel_peer_stats(peer) : NULL;
-}
-
-/**
  * migrate_cancel() - give a migration up
  * @m: the migration; &migrate_request.on_done still comes
  * @err: filled when it is too late

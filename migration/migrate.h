@@ -10,7 +10,6 @@
 #include "migration/rounds.h"
 #include "vmm/iothread.h"
 
-struct peer_stats;
 struct vm;
 
 /**
@@ -134,7 +133,6 @@ int migrate_start(struct vm *vm, const struct migrate_request *req,
 		  struct migrate **out, struct error *err) __must_check;
 int migrate_cancel(struct migrate *m, struct error *err);
 bool migrate_too_late(const struct migrate *m);
-const struct peer_stats *migrate_sent(const struct migrate *m);
 void migrate_destroy(struct migrate *m);
 
 #endif /* LKVM_MIGRATE_H */

@@ -108,9 +108,13 @@ void rounds_full_speed(struct rounds *r)
 int rounds_aim(struct rounds *r, const struct rounds_target *to,
 	       struct error *err)
 {
+	int ret = memory_save_init(&r->ms, to->image, &r->vm->memory,
+				   to->links_nr, err);
+
 	r->to = *to;
-	return memory_save_init(&r->ms, to->image, &r->vm->memory,
-				to->links_nr, err);
+	/* Pairs with the load in rounds_report(): @to comes first. */
+	atomic_store(&r->aimed, true);
+	return ret;
 }
 
 /**
@@ -142,27 +146,44 @@ int rounds_mark(struct rounds *r, struct error *err)
 	return ret;
 }
 
+/* Of all connections at the same time. */
+static u64 busy_ns(const struct rounds *r)
+{
+	return atomic_load(&channel_peer_stats(r->to.peer)->busy_ns) /
+	       r->to.links_nr;
+}
+
 static int one_round(struct rounds *r, struct error *err)
 {
 	const struct peer_stats *stats = channel_peer_stats(r->to.peer);
-	u64 start = now_ns(), sent = atomic_load(&stats->data);
+	u64 waited;
 	int ret;
 
+	figures_begin(&r->figures, atomic_load(&stats->data), busy_ns(r));
 	ret = memory_save_round(&r->ms, err);
+	waited = now_ns();
 	if (!ret)
 		ret = rounds_mark(r, err);
 	if (ret)
 		return ret;
-	sent = atomic_load(&stats->data) - sent;
-	r->round_ns = max_of(now_ns() - start, (u64)1);
-	atomic_store(&r->stats.rate, sent * 1000000000ULL / r->round_ns);
-	atomic_fetch_add(&r->stats.rounds, 1);
+	waited = now_ns() - waited;
+	figures_end(&r->figures, atomic_load(&stats->data),
+		    busy_ns(r) + waited);
 	return 0;
+}
+
+static int take(struct rounds *r, u64 *pages, struct error *err)
+{
+	int ret = memory_save_take(&r->ms, &r->log, pages, err);
+
+	if (!ret)
+		figures_taken(&r->figures, *pages * MEMORY_PAGE_SIZE, now_ns());
+	return ret;
 }
 
 static u64 pages_in_downtime(const struct rounds *r)
 {
-	u64 bytes = atomic_load(&r->stats.rate) / 1000 * r->to.downtime_ms;
+	u64 bytes = atomic_load(&r->figures.rate) / 1000 * r->to.downtime_ms;
 
 	return max_of(bytes / MEMORY_PAGE_SIZE, (u64)PAGES_LEAST);
 }
@@ -171,21 +192,20 @@ static void slow_down(void *arg)
 {
 	struct rounds *r = arg;
 
-	throttle_set(&r->throttle, atomic_load(&r->stats.throttle));
+	throttle_set(&r->throttle, atomic_load(&r->figures.throttle));
 }
 
 /*
  * A guest that writes more than half of what can be sent, in one round after
  * the other, would keep this going for ever: it is slowed down step by step.
  */
-static void keep_up(struct rounds *r, u64 pages)
+static void keep_up(struct rounds *r)
 {
-	u64 written = pages * MEMORY_PAGE_SIZE * 1000 /
-		      max_of(r->round_ns / 1000000, (u64)1);
-	u32 throttle = atomic_load(&r->stats.throttle);
+	u64 rate = atomic_load(&r->figures.rate);
+	u32 throttle = atomic_load(&r->figures.throttle);
 
-	if (written <= atomic_load(&r->stats.rate) / 2 ||
-	    atomic_load(&r->stats.rounds) < ROUNDS_PATIENT) {
+	if (!rate || atomic_load(&r->figures.dirty_rate) <= rate / 2 ||
+	    atomic_load(&r->figures.rounds) < ROUNDS_PATIENT) {
 		r->hopeless = 0;
 		return;
 	}
@@ -194,7 +214,7 @@ static void keep_up(struct rounds *r, u64 pages)
 	r->hopeless = 0;
 	throttle = throttle ? throttle + THROTTLE_STEP : THROTTLE_FIRST;
 	throttle = min_of(throttle, (u32)THROTTLE_MAX);
-	atomic_store(&r->stats.throttle, throttle);
+	atomic_store(&r->figures.throttle, throttle);
 	log_info("%s: writes faster than can be sent, its CPUs rest %u %% of the time",
 		 r->vm->name, throttle);
 	iothread_call(&r->vm->loop, slow_down, r);
@@ -215,17 +235,16 @@ int rounds_live(struct rounds *r, struct error *err)
 	int ret;
 
 	/* At first the log may have all pages: those are sent anyway. */
-	ret = memory_save_take(&r->ms, &r->log, &pages, err);
+	ret = take(r, &pages, err);
 	while (!ret) {
 		ret = one_round(r, err);
 		if (!ret)
-			ret = memory_save_take(&r->ms, &r->log, &pages, err);
-		atomic_store(&r->stats.dirty_pages, pages);
+			ret = take(r, &pages, err);
 		if (!ret && (pages <= pages_in_downtime(r) ||
-			     atomic_load(&r->stats.rounds) == ROUNDS_MAX))
+			     atomic_load(&r->figures.rounds) == ROUNDS_MAX))
 			break;
 		if (!ret)
-			keep_up(r, pages);
+			keep_up(r);
 	}
 	return ret;
 }
@@ -244,6 +263,40 @@ int rounds_rest(struct rounds *r, struct error *err)
 	int ret;
 
 	channel_peer_rate(r->to.peer, 0);
-	ret = memory_save_take(&r->ms, &r->log, &pages, err);
+	ret = take(r, &pages, err);
 	return ret ? ret : memory_save_round(&r->ms, err);
+}
+
+/**
+ * rounds_report() - how it goes, now
+ * @r: the rounds; may be without a target yet
+ * @report: out
+ *
+ * Context: any thread.
+ */
+void rounds_report(const struct rounds *r, struct rounds_report *report)
+{
+	const struct figures *f = &r->figures;
+	const struct memory_save *ms = &r->ms;
+	const struct peer_stats *sent;
+	u64 total = atomic_load(&ms->progress.total);
+
+	*report = (struct rounds_report){
+		.rounds = atomic_load(&f->rounds),
+		.throttle = atomic_load(&f->throttle),
+		.done = min_of(atomic_load(&ms->progress.done), total),
+		.total = total,
+		.dirty_bytes = atomic_load(&f->dirty_bytes),
+		.dirty_rate = atomic_load(&f->dirty_rate),
+		.pages_sent = atomic_load(&ms->count.sent),
+		.pages_again = atomic_load(&ms->count.again),
+		.pages_zero = atomic_load(&ms->count.zero),
+	};
+	if (!atomic_load(&r->aimed))
+		return;
+	sent = channel_peer_stats(r->to.peer);
+	report->sent = atomic_load(&sent->data);
+	report->rate = figures_rate(f, report->sent, busy_ns(r));
+	report->downtime_ms = figures_ms(report->dirty_bytes, report->rate);
+	report->left_ms = figures_ms(total - report->done, report->rate);
 }

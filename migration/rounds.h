@@ -2,6 +2,7 @@
 #ifndef LKVM_ROUNDS_H
 #define LKVM_ROUNDS_H
 
+#include "migration/figures.h"
 #include "migration/frame.h"
 #include "migration/image.h"
 #include "migration/memory_save.h"
@@ -9,21 +10,6 @@
 #include "vmm/throttle.h"
 
 struct vm;
-
-/**
- * struct rounds_stats - how the rounds go
- * @rounds: rounds over memory that have ended
- * @dirty_pages: pages that the guest wrote during the last round
- * @rate: bytes a second of the last round
- * @throttle: percent of the time that the vCPUs rest, so that what they write
- *            can be sent as fast
- */
-struct rounds_stats {
-	_Atomic u32 rounds;
-	_Atomic u64 dirty_pages;
-	_Atomic u64 rate;
-	_Atomic u32 throttle;
-};
 
 /**
  * struct rounds_target - where memory goes
@@ -47,24 +33,56 @@ struct rounds_target {
  * struct rounds - memory on its way to a peer, round after round
  * @vm: the machine
  * @to: where to
+ * @aimed: @to is there
  * @ms: the memory
  * @log: what the guest writes meanwhile
  * @throttle: slows the guest down
  * @round: rounds whose end was told
- * @round_ns: how long the last round took
  * @hopeless: rounds, one after the other, in which the guest wrote too much
- * @stats: how it goes
+ * @figures: how it goes
  */
 struct rounds {
 	struct vm *vm;
 	struct rounds_target to;
+	_Atomic bool aimed;
 	struct memory_save ms;
 	struct dirty_log log;
 	struct throttle throttle;
 	u64 round;
-	u64 round_ns;
 	u32 hopeless;
-	struct rounds_stats stats;
+	struct figures figures;
+};
+
+/**
+ * struct rounds_report - how it goes, for who asks
+ * @rounds: rounds that have ended while the guest ran
+ * @throttle: percent of the time that the vCPUs rest
+ * @done: bytes of memory dealt with, over all rounds
+ * @total: what that will be at the end of this round
+ * @sent: bytes sent
+ * @rate: bytes a second, 0: not known yet
+ * @dirty_bytes: left to be sent when the last round had ended
+ * @dirty_rate: bytes a second that the guest writes
+ * @downtime_ms: how long it would take to send @dirty_bytes
+ * @left_ms: how long this round goes on
+ * @pages_sent: pages that were sent
+ * @pages_again: those of them that had been sent before
+ * @pages_zero: pages of zeros, which need not be sent
+ */
+struct rounds_report {
+	u32 rounds;
+	u32 throttle;
+	u64 done;
+	u64 total;
+	u64 sent;
+	u64 rate;
+	u64 dirty_bytes;
+	u64 dirty_rate;
+	u64 downtime_ms;
+	u64 left_ms;
+	u64 pages_sent;
+	u64 pages_again;
+	u64 pages_zero;
 };
 
 void rounds_init(struct rounds *r, struct vm *vm);
@@ -77,5 +95,6 @@ int rounds_aim(struct rounds *r, const struct rounds_target *to,
 int rounds_live(struct rounds *r, struct error *err) __must_check;
 int rounds_rest(struct rounds *r, struct error *err) __must_check;
 int rounds_mark(struct rounds *r, struct error *err) __must_check;
+void rounds_report(const struct rounds *r, struct rounds_report *report);
 
 #endif /* LKVM_ROUNDS_H */

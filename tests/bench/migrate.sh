@@ -99,7 +99,7 @@ lkvm_moves()
 		"$work/source" "$O/lkvm" run --name "bench-$$" -c 1 -m "$2" \
 		-k "$guest" -p "$4" ${5:+-i "$5"} --nodefaults &
 	shell=$!
-	wait_for grep -q "guest: start" "$work/source.out"
+	wait_for grep -q "guest: idle\|guest: dirty" "$work/source.out"
 	port=$((port + 1))
 	"$O/lkvm" receive --listen "127.0.0.1:$port" --name "there-$$" \
 		</dev/null >"$work/there.out" 2>&1 &
@@ -151,7 +151,7 @@ qemu_moves()
 	cat "$work/there.out" >/dev/null &
 	cat "$work/here.out" >"$work/result" &
 	exec 8>"$work/there.in" 9>"$work/here.in"
-	wait_for grep -q "guest: start" "$work/here.serial"
+	wait_for grep -q "guest: idle\|guest: dirty" "$work/here.serial"
 	wait_for listens $port
 	sleep 1
 	before=$(($(cpu_us $here) + $(cpu_us $there)))

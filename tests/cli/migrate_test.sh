@@ -241,6 +241,9 @@ check "a place for it" receive unix:s --name two
 same "migrate: exit code" $? 0
 check "migrate: tells what it took" grep -q "^one runs at unix:s: 128.0 MiB" \
 	result
+check "migrate: tells of pages" \
+	grep -q "^pages: [1-9][0-9]* zero, [1-9][0-9]* sent, [0-9]* of them again" \
+	result
 wait "$first"
 same "the source has ended well" $? 0
 check "the source says where it went" grep -q "one runs at unix:s now" one.err
@@ -255,6 +258,12 @@ check "a place to go back to" receive "$where" --name one
 same "json: exit code" $? 0
 check "json: the last object is the result" \
 	sh -c 'tail -n 1 result | grep -q "\"event\":\"end\".*\"downtime-us\""'
+for word in rounds throttle-percent sent-bytes bytes-per-second dirty-bytes \
+	dirty-bytes-per-second expected-downtime-ms zero-pages sent-pages \
+	resent-pages elapsed-ms; do
+	check "json: the result has $word" \
+		sh -c "tail -n 1 result | grep -q '\"$word\":[0-9]'"
+done
 wait "$here"
 same "json: the source has ended well" $? 0
 same "json: it runs there" "$(state one)" running

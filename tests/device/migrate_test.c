@@ -38,6 +38,33 @@ TEST_F(migrate, paused_machine_stays_paused)
 	end_target(self);
 }
 
+TEST_F(migrate, numbers_are_told)
+{
+	struct rounds_report report;
+
+	migrate(_metadata, self, NEVER);
+	ASSERT_EQ(0, self->result.code) TH_LOG("%s", self->result.text);
+	rounds_report(&self->m->rounds, &report);
+	EXPECT_LT(0, report.rounds);
+	EXPECT_EQ(report.total, report.done);
+	/* The setup has filled two mebibytes, tables are there, nobody writes. */
+	EXPECT_LE(2 * MIB / MEMORY_PAGE_SIZE, report.pages_sent);
+	EXPECT_GT(3 * MIB / MEMORY_PAGE_SIZE, report.pages_sent);
+	EXPECT_EQ(0, report.pages_again);
+	EXPECT_EQ(RAM / MEMORY_PAGE_SIZE,
+		  report.pages_sent + report.pages_zero);
+	/* Head and notes are sent as well. */
+	EXPECT_LT(2 * MIB, report.sent);
+	EXPECT_GT(3 * MIB, report.sent);
+	EXPECT_LT(0, report.rate);
+	EXPECT_EQ(0, report.dirty_bytes);
+	EXPECT_EQ(0, report.dirty_rate);
+	EXPECT_EQ(0, report.downtime_ms);
+	EXPECT_EQ(0, report.left_ms);
+	EXPECT_EQ(0, report.throttle);
+	end_target(self);
+}
+
 TEST_F(migrate, one_connection_is_enough)
 {
 	self->links = 1;

@@ -17,7 +17,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "migration/channel_peer.h"
 #include "migration/migrate.h"
 #include "vmm/base/log.h"
 #include "vmm/base/math.h"
@@ -99,22 +98,49 @@ struct migrate_job {
 	char what[256];
 };
 
-static void add_counters(const struct migrate *m, struct json_object *to)
-{
-	const struct rounds_stats *stats = &m->rounds.stats;
-	const struct peer_stats *sent;
+/**
+ * struct counter - a member of events and result
+ * @name: the member
+ * @offset: of the u64 in struct rounds_report
+ * @result: also of the result
+ */
+struct counter {
+	const char *name;
+	size_t offset;
+	bool result;
+};
 
-	control_add_int(to, "rounds", atomic_load(&stats->rounds));
-	control_add_int(to, "bytes-per-second", atomic_load(&stats->rate));
-	control_add_int(to, "dirty-bytes", atomic_load(&stats->dirty_pages) *
-			MEMORY_PAGE_SIZE);
-	sent = migrate_sent(m);
-	control_add_int(to, "throttle-percent",
-			atomic_load(&stats->throttle));
-	if (!sent)
-		return;
-	control_add_int(to, "sent-bytes", atomic_load(&sent->data));
-	control_add_int(to, "zero-bytes", atomic_load(&sent->zero));
+#define COUNTER(_name, _field, _result) \
+	{ _name, offsetof(struct rounds_report, _field), _result }
+
+static const struct counter counters[] = {
+	COUNTER("done-bytes", done, false),
+	COUNTER("total-bytes", total, false),
+	COUNTER("left-ms", left_ms, false),
+	COUNTER("sent-bytes", sent, true),
+	COUNTER("bytes-per-second", rate, true),
+	COUNTER("dirty-bytes", dirty_bytes, true),
+	COUNTER("dirty-bytes-per-second", dirty_rate, true),
+	COUNTER("expected-downtime-ms", downtime_ms, true),
+	COUNTER("zero-pages", pages_zero, true),
+	COUNTER("sent-pages", pages_sent, true),
+	COUNTER("resent-pages", pages_again, true),
+};
+
+static void add_counters(const struct migrate *m, struct json_object *to,
+			 bool result)
+{
+	struct rounds_report report;
+	u32 i;
+
+	rounds_report(&m->rounds, &report);
+	control_add_int(to, "rounds", report.rounds);
+	control_add_int(to, "throttle-percent", report.throttle);
+	for (i = 0; i < ARRAY_SIZE(counters); i++)
+		if (!result || counters[i].result)
+			control_add_int(to, counters[i].name,
+					*(u64 *)((u8 *)&report +
+						 counters[i].offset));
 }
 
 static void tell_progress(struct io_timer *timer)
@@ -122,14 +148,10 @@ static void tell_progress(struct io_timer *timer)
 	struct migrate_job *mj = container_of(timer, struct migrate_job,
 					      timer);
 	struct json_object *body = json_object_new_object();
-	struct migrate *m = mj->migrate;
-	u64 total = atomic_load(&m->rounds.ms.progress.total);
 
-	control_add_text(body, "phase", step_words[atomic_load(&m->step)]);
-	control_add_int(body, "done-bytes",
-			min_of(atomic_load(&m->rounds.ms.progress.done), total));
-	control_add_int(body, "total-bytes", total);
-	add_counters(m, body);
+	control_add_text(body, "phase",
+			 step_words[atomic_load(&mj->migrate->step)]);
+	add_counters(mj->migrate, body, false);
 	control_job_event(&mj->job, body);
 	io_timer_set(timer, EVENT_NS);
 }
@@ -142,7 +164,7 @@ static struct json_object *make_result(const struct migrate_job *mj)
 	control_add_text(result, "peer", mj->peer);
 	control_add_int(result, "memory-bytes",
 			guest_memory_size(&mj->vm->memory));
-	add_counters(m, result);
+	add_counters(m, result, true);
 	control_add_int(result, "downtime-us", m->stats.downtime_ns / 1000);
 	control_add_int(result, "elapsed-ms", m->stats.total_ns / 1000000);
 	return result;

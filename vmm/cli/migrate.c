@@ -22,6 +22,7 @@
 #include "vmm/cli/address.h"
 #include "vmm/cli/cli.h"
 #include "vmm/cli/control.h"
+#include "vmm/cli/migrate_show.h"
 #include "vmm/cli/output.h"
 #include "vmm/cli/progress.h"
 #include "vmm/cli/snapshot.h"
@@ -127,19 +128,13 @@ struct moving {
 static void event_came(void *arg, struct json_object *event)
 {
 	struct moving *m = arg;
-	struct json_object *phase = NULL;
-	char dirty[32], what[96];
+	char line[256];
 
 	if (m->opts->json)
 		snapshot_event(snapshot_new_event("progress", event));
-	json_object_object_get_ex(event, "phase", &phase);
-	snprintf(what, sizeof(what), "%.32s, round %llu, %s written meanwhile",
-		 phase ? json_object_get_string(phase) : "",
-		 snapshot_number(event, "rounds") + 1,
-		 progress_bytes(snapshot_number(event, "dirty-bytes"), dirty,
-				sizeof(dirty)));
-	progress_show(&m->progress, snapshot_number(event, "done-bytes"),
-		      snapshot_number(event, "total-bytes"), what);
+	migrate_show_progress(event, line, sizeof(line));
+	progress_line(&m->progress, snapshot_number(event, "done-bytes"),
+		      snapshot_number(event, "total-bytes"), line);
 }
 
 static int ask_to_cancel(const struct target_call *call, struct error *err)
@@ -167,22 +162,14 @@ static int key_pressed(void *arg, struct error *err)
 
 static void tell_result(const struct moving *m, struct json_object *result)
 {
-	u64 ms = snapshot_number(result, "elapsed-ms"), us = snapshot_number(result,
-							    "downtime-us");
-	char memory[32], sent[32];
+	char text[512];
 
 	if (m->opts->json) {
 		snapshot_event(snapshot_new_event("end", result));
 		return;
 	}
-	printf("%s runs at %s: %s of memory, %s sent in %llu rounds, ",
-	       m->call->name, m->to.text,
-	       progress_bytes(snapshot_number(result, "memory-bytes"), memory,
-			      sizeof(memory)),
-	       progress_bytes(snapshot_number(result, "sent-bytes"), sent,
-			      sizeof(sent)), snapshot_number(result, "rounds") + 1);
-	printf("%llu.%03llu s, the guest stood still for %llu.%llu ms\n",
-	       ms / 1000, ms % 1000, us / 1000, us / 100 % 10);
+	migrate_show_result(result, m->call->name, text, sizeof(text));
+	fputs(text, stdout);
 }
 
 static const char *text_of(struct json_object *obj, const char *key)

@@ -94,29 +94,20 @@ static u32 width(void)
 }
 
 /**
- * progress_show() - draw the bar
+ * progress_line() - draw the bar, with a text behind it
  * @p: the work
  * @done: bytes dealt with
  * @total: bytes to deal with, which may change
- * @what: a word or two, for the end of the line; or ""
+ * @line: the text, cut where the terminal ends
  */
-void progress_show(struct progress *p, u64 done, u64 total, const char *what)
+void progress_line(struct progress *p, u64 done, u64 total, const char *line)
 {
 	static const char full[] = "########################################";
-	u64 ms = progress_elapsed_ms(p), rate, left;
-	char a[32], b[32], c[32], line[256];
 	u32 columns, bar, filled;
 
 	if (!p->shown)
 		return;
 	done = min_of(done, total);
-	rate = ms ? done * 1000 / ms : 0;
-	left = rate ? (total - done) / rate : 0;
-	snprintf(line, sizeof(line), " %3llu %%  %s of %s  %s/s  %llu:%02llu left  %s",
-		 total ? done * 100 / total : 0, progress_bytes(done, a, sizeof(a)),
-		 progress_bytes(total, b, sizeof(b)),
-		 progress_bytes(rate, c, sizeof(c)), left / 60, left % 60,
-		 what);
 	columns = width();
 	bar = columns > strlen(line) + 3 ?
 		min_of(columns - (u32)strlen(line) - 3, BAR_MAX) : 0;
@@ -128,6 +119,29 @@ void progress_show(struct progress *p, u64 done, u64 total, const char *what)
 		fprintf(stderr, ERASE_LINE "%.*s", (int)columns - 1, line);
 	fflush(stderr);
 	p->drawn = true;
+}
+
+/**
+ * progress_show() - draw the bar, and tell of bytes and time
+ * @p: the work
+ * @done: bytes dealt with
+ * @total: bytes to deal with, which may change
+ * @what: a word or two, for the end of the line; or ""
+ */
+void progress_show(struct progress *p, u64 done, u64 total, const char *what)
+{
+	u64 ms = progress_elapsed_ms(p), rate, left;
+	char a[32], b[32], c[32], line[256];
+
+	done = min_of(done, total);
+	rate = ms ? done * 1000 / ms : 0;
+	left = rate ? (total - done) / rate : 0;
+	snprintf(line, sizeof(line), " %3llu %%  %s of %s  %s/s  %llu:%02llu left  %s",
+		 total ? done * 100 / total : 0, progress_bytes(done, a, sizeof(a)),
+		 progress_bytes(total, b, sizeof(b)),
+		 progress_bytes(rate, c, sizeof(c)), left / 60, left % 60,
+		 what);
+	progress_line(p, done, total, line);
 }
 
 /**

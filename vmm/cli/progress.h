@@ -21,6 +21,7 @@ struct progress {
 
 void progress_begin(struct progress *p, bool quiet);
 void progress_show(struct progress *p, u64 done, u64 total, const char *what);
+void progress_line(struct progress *p, u64 done, u64 total, const char *line);
 void progress_end(struct progress *p);
 u64 progress_elapsed_ms(const struct progress *p);
 const char *progress_bytes(u64 bytes, char *buf, size_t len);

@@ -16,11 +16,13 @@
  * Threads: the first one, before any other is there.
  */
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "migration/check.h"
@@ -42,12 +44,14 @@
  * struct receive_options - options of `lkvm receive`
  * @replace: what of the host the machine gets
  * @listen: where to listen, or "-"
+ * @timeout: seconds that the source may be silent
  * @loglevel: an enum log_level
  * @json: events as JSON on standard error
  */
 struct receive_options {
 	struct replace_options replace;
 	char *listen;
+	u32 timeout;
 	u32 loglevel;
 	bool json;
 };
@@ -68,6 +72,11 @@ static const struct option_desc receive_opts[] = {
 		.scope = OPTION_HOST, FIELD(listen), .min = 1,
 		.help = "[HOST]:PORT, unix:PATH, or - for standard input and output",
 	}, {
+		.name = "timeout", .arg = "S", .type = OPTION_U32,
+		.scope = OPTION_HOST, FIELD(timeout), .min = 1,
+		.max = 1000000, .def = 120,
+		.help = "give up when the source is silent for so many seconds (120)",
+	}, {
 		.name = "loglevel", FIELD(loglevel),
 		.help = "how much lkvm says about itself (info)",
 		.type = OPTION_ENUM, .scope = OPTION_HOST,
@@ -83,6 +92,14 @@ static const struct option_table receive_table = {
 	.name = "receive", .config_size = sizeof(struct receive_options),
 	.dashes = true, .opts = receive_opts, .nr = ARRAY_SIZE(receive_opts),
 };
+
+static time_t now_s(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return ts.tv_sec;
+}
 
 /* ---- connections -------------------------------------------------------- */
 
@@ -119,13 +136,41 @@ static int accept_first(int listener, struct receive **r, struct error *err)
 	}
 }
 
+/*
+ * Before all connections are there, nothing more comes over the first one but
+ * its end.
+ */
+static int await_other(int listener, const struct receive *r, time_t until,
+		       struct error *err)
+{
+	struct pollfd fds[2] = {
+		{ .fd = listener, .events = POLLIN },
+		{ .fd = channel_stream_fd(r->links[0].link.ch),
+		  .events = POLLIN },
+	};
+	time_t left = until - now_s();
+	int ret = left > 0 ? poll(fds, 2, (int)left * 1000) : 0;
+
+	if (ret > 0 && fds[0].revents)
+		return 0;
+	if (ret > 0)
+		return error_set(err, -ENOTCONN,
+				 "the source: has closed the connection");
+	return error_set(err, -ETIMEDOUT,
+			 "the source: %u of %u connections came within %u s",
+			 r->links_nr, r->links_wanted, HELLO_S);
+}
+
 static int accept_others(int listener, struct receive *r, struct error *err)
 {
+	time_t until = now_s() + HELLO_S;
 	struct channel *ch;
 	int ret;
 
 	while (r->links_nr < r->links_wanted) {
-		ret = accept_one(listener, &ch, err);
+		ret = await_other(listener, r, until, err);
+		if (!ret)
+			ret = accept_one(listener, &ch, err);
 		if (ret)
 			return ret;
 		if (receive_add(r, ch, err))
@@ -280,9 +325,13 @@ static int wait_for_machine(const struct receive_options *opts,
 		ret = listen_at(a, &listener, err);
 	while (!ret) {
 		ret = from_source(a, listener, r, err);
-		if (ret)
+		if (!*r)
 			break;
-		ret = receive_machine(*r, err);
+		receive_patience(*r, opts->timeout * 1000ULL);
+		if (ret)
+			receive_refuse(*r, err);
+		else
+			ret = receive_machine(*r, err);
 		if (ret ? listener < 0 : !(*r)->check)
 			break;
 		if (!ret)

@@ -27,6 +27,8 @@ struct disk_report {
 };
 
 bool disk_check(const char *path, const struct disk_report *want, uint64_t seed);
+bool disk_stamps_check(const char *path, const struct disk_report *want,
+		       uint64_t seed);
 int disks_check(const struct machine *m, uint64_t seed);
 
 #endif /* TESTS_KVM_DISK_H */

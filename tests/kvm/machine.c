@@ -610,6 +610,24 @@ int machine_command(struct machine *m, const char *const *words,
 }
 
 /**
+ * machine_run() - run a command of lkvm that is not about one machine
+ * @m:          machine, whose runtime folder it has, and for @m->said
+ * @words:      the command and its options, ended by NULL
+ * @timeout_ms: how long it may take; then it is killed
+ *
+ * Return: its exit code, or -1 if it did not end by itself in time.
+ */
+int machine_run(struct machine *m, const char *const *words, int timeout_ms)
+{
+	struct words w = { .n = 0 };
+
+	words_add(&w, "%s", machine_lkvm());
+	while (*words)
+		words_add(&w, "%s", *words++);
+	return tool_run(m, &w, timeout_ms);
+}
+
+/**
  * machine_verify() - is a snapshot whole?
  * @m:          machine, for @m->said
  * @path:       the file

@@ -99,6 +99,7 @@ int machine_wait(struct machine *m, int timeout_ms);
 void machine_destroy(struct machine *m);
 int machine_command(struct machine *m, const char *const *words,
 		    int timeout_ms);
+int machine_run(struct machine *m, const char *const *words, int timeout_ms);
 int machine_verify(struct machine *m, const char *path, int timeout_ms);
 pid_t machine_begin(struct machine *m, const char *const *words);
 void machine_show(const struct machine *m);

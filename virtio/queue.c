@@ -23,7 +23,7 @@
 #include "vmm/base/log.h"
 #include "vmm/vm.h"
 
-#define LOOP_ENTRIES	256
+#define LOOP_ENTRIES	1024
 
 static void count(_Atomic u64 *counter)
 {
@@ -96,7 +96,8 @@ void virtio_queue_fail(struct virtio_queue *q, const char *fmt, ...)
  * @iov_max: how many vectors; a chain that needs more is an error of the
  *           driver's
  *
- * Each chain is given back by virtio_queue_push() or virtio_queue_unpop().
+ * Each chain is given back by virtio_queue_push() or virtio_queue_unpop(). There
+ * are never more than the queue has entries.
  *
  * Context: the queue's loop.
  * Return: false when there is none, or none may be taken now.
@@ -108,6 +109,11 @@ bool virtio_queue_pop(struct virtio_queue *q, struct virtio_chain *chain,
 
 	if (q->stopping || q->broken)
 		return false;
+	/* A driver that offers again what it has not got back. */
+	if (q->inflight >= q->ring.size && virtio_ring_has_work(&q->ring)) {
+		virtio_queue_fail(q, "more chains than entries");
+		return false;
+	}
 	ret = virtio_ring_pop(&q->ring, chain, iov, iov_max);
 	if (ret == 1) {
 		q->inflight++;

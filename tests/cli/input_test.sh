@@ -34,9 +34,9 @@ run "name that will not do" 2 "--name: character 2" --name a/b
 run "name too long" 2 "--name: 60 characters, give 1 to 48" --name \
 	xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx
 
-for word in "--disk x" "-d x" "--9p /,tag" "--balloon" "--rng" "--vsock 3" \
+for word in "--9p /,tag" "--balloon" "--vsock 3" \
 	"-n mode=tap" "--network user" "--firmware x" "--sandbox x" \
-	"--virtio-transport pci" "--vnc" "--vfio-pci 0:0.0" "--debug-ioport"; do
+	"--virtio-legacy" "--vnc" "--vfio-pci 0:0.0" "--debug-ioport"; do
 	# shellcheck disable=SC2086
 	bad "kvmtool's $word is not there" 2 \
 		"^lkvm: --[a-z0-9-]*: \(there is no .* in this version\|use --loglevel\)" \
@@ -55,6 +55,8 @@ run "too much memory" 2 "--mem=9T: out of range" -m 9T
 run "memory beyond all numbers" 2 "out of range" -m 99999999999999999999999
 run "memory that is no size" 2 "--mem=64X: not a size" -m 64X
 run "serial port 4" 2 "--tty=4: out of range, give 0 to 3" --tty 4
+run "other transport" 2 "--virtio-transport=pci-legacy: give pci" \
+	--virtio-transport pci-legacy
 run "other console" 2 "--console=virtio: give serial" --console virtio
 
 # ---- kernels ------------------------------------------------------------------

@@ -227,7 +227,8 @@ static int short_options(struct words *w, const char *letters)
 		if (!name)
 			return no_such_option(w, NULL, *letters);
 		opt = option_find(w->cmd->options, name);
-		if (opt->type != OPTION_BOOL)
+		/* A device, or an option that has a value. */
+		if (!opt || opt->type != OPTION_BOOL)
 			return set_option(w, name,
 					  letters[1] ? letters + 1 : NULL);
 		ret = set_option(w, name, NULL);

@@ -60,16 +60,27 @@ static void print_line(const char *left, const char *help)
 		printf("%s\n%-*s%s\n", left, COLUMN, "", help);
 }
 
+/* "-k, ", or nothing. */
+static const char *letter_text(const struct cli_command *cmd, const char *name,
+			       char *buf, size_t len)
+{
+	char letter = cli_letter_of(cmd, name);
+
+	if (letter)
+		snprintf(buf, len, "-%c, ", letter);
+	else
+		*buf = 0;
+	return buf;
+}
+
 static void print_option(const struct cli_command *cmd,
 			 const struct option_desc *opt)
 {
-	char letter = cli_letter_of(cmd, opt->name);
-	char left[128], words[96], shorts[8] = "";
+	char left[128], words[96], buf[8];
 	const char *value = value_name(opt, words, sizeof(words));
 
-	if (letter)
-		snprintf(shorts, sizeof(shorts), "-%c, ", letter);
-	snprintf(left, sizeof(left), "  %s--%s%s%s", shorts, opt->name,
+	snprintf(left, sizeof(left), "  %s--%s%s%s",
+		 letter_text(cmd, opt->name, buf, sizeof(buf)), opt->name,
 		 *value ? " " : "", value);
 	print_line(left, opt->help);
 }
@@ -87,11 +98,12 @@ static void print_device_options(const struct cli_command *cmd,
 	const struct option_table *table = class->options;
 	const char *first = table ? table->positional : NULL;
 	const struct option_desc *opt = first ? option_find(table, first) : NULL;
-	char left[128], words[96];
+	char left[128], words[96], buf[8];
 	const char *value;
 	u32 i;
 
-	snprintf(left, sizeof(left), "  --%s %s%s%s", class->name,
+	snprintf(left, sizeof(left), "  %s--%s %s%s%s",
+		 letter_text(cmd, class->name, buf, sizeof(buf)), class->name,
 		 cmd->replaces_devices ? "N=" : "",
 		 opt && opt->arg ? opt->arg : "",
 		 table && table->nr > 1 ? "[,OPTION...]" : "");
@@ -187,7 +199,8 @@ static void print_words(const struct cli_command *cmd)
 	}
 	while ((cmd->takes_devices || cmd->replaces_devices) &&
 	       (class = next_class(cmd, class))) {
-		printf("--%s\t\t%s\t%s\n", class->name,
+		letter[0] = cli_letter_of(cmd, class->name);
+		printf("--%s\t%s\t%s\t%s\n", class->name, letter,
 		       class->options && class->options->positional ?
 		       "DEVICE" : "", class->summary);
 		for (i = 0; class->options && i < class->options->nr; i++) {

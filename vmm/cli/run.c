@@ -17,6 +17,7 @@
 #include "vmm/vm.h"
 
 static const char *const console_words[] = { "serial", NULL };
+static const char *const transport_words[] = { "pci", NULL };
 static const char *const reboot_words[] = { "exit", "restart", NULL };
 static const char *const loglevel_words[] = {
 	"error", "warning", "info", "debug", NULL,
@@ -54,6 +55,11 @@ static const struct option_desc run_opts[] = {
 		.help = "device that is the guest's console (serial)",
 		.type = OPTION_ENUM, .scope = OPTION_GUEST,
 		.words = console_words,
+	}, {
+		.name = "virtio-transport", FIELD(transport),
+		.help = "how virtio devices are reached (pci)",
+		.type = OPTION_ENUM, .scope = OPTION_HOST,
+		.words = transport_words,
 	}, {
 		.name = "tty", .arg = "N", FIELD(tty),
 		.help = "connect the guest's ttySN to a pseudo terminal",
@@ -97,13 +103,12 @@ static const struct option_table run_table = {
 
 static const struct cli_letter run_letters[] = {
 	{ 'c', "cpus" }, { 'm', "mem" }, { 'k', "kernel" }, { 'i', "initrd" },
-	{ 'p', "params" }, { 'n', "network" }, { 0 },
+	{ 'p', "params" }, { 'n', "network" }, { 'd', "disk" }, { 0 },
 };
 
 #define NO_DEVICE(what)	"there is no " what " in this version"
 
 static const struct cli_absent run_absent[] = {
-	{ "disk", 'd', NO_DEVICE("virtio disk") "; use --nvme FILE" },
 	{ "9p", 0, NO_DEVICE("9p file system") },
 	{ "balloon", 0, NO_DEVICE("balloon device") },
 	{ "vsock", 0, NO_DEVICE("vsock device") },
@@ -112,8 +117,7 @@ static const struct cli_absent run_absent[] = {
 	{ "gtk", 0, NO_DEVICE("graphics") },
 	{ "sdl", 0, NO_DEVICE("graphics") },
 	{ "vidmode", 0, NO_DEVICE("graphics") },
-	{ "virtio-transport", 0, NO_DEVICE("virtio device") },
-	{ "virtio-legacy", 0, NO_DEVICE("virtio device") },
+	{ "virtio-legacy", 0, NO_DEVICE("legacy virtio device") },
 	{ "firmware", 'f', NO_DEVICE("firmware loader") "; use --kernel FILE" },
 	{ "flash", 'F', NO_DEVICE("flash device") },
 	{ "sandbox", 0, NO_DEVICE("sandbox") },

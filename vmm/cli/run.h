@@ -19,6 +19,7 @@ struct restore;
  * @initrd: initial RAM disk
  * @params: words for the kernel's command line
  * @console: index of the word: which device is the console
+ * @transport: index of the word: how virtio devices are reached
  * @dev: path of KVM's device
  * @tty: serial port on a pseudo terminal, TTY_NONE for none
  * @hugetlbfs: a mounted hugetlbfs that RAM comes from
@@ -37,6 +38,7 @@ struct run_options {
 	char *initrd;
 	char *params;
 	u32 console;
+	u32 transport;
 	char *dev;
 	u32 tty;
 	char *hugetlbfs;

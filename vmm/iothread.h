@@ -62,6 +62,25 @@ struct io_watch {
 };
 
 /**
+ * struct io_poll - one look out for a descriptor, when it is asked for
+ * @op: the operation in flight
+ * @loop: the loop
+ * @fd: the descriptor
+ * @ready: called on the loop's thread when what was asked for has come, or an
+ *         error or a hang-up
+ * @active: it is in the ring
+ * @closing: io_poll_remove() waits for the ring to let go
+ */
+struct io_poll {
+	struct io_op op;
+	struct iothread *loop;
+	int fd;
+	void (*ready)(struct io_poll *poll);
+	bool active;
+	bool closing;
+};
+
+/**
  * struct io_poller - work that is found by looking, while it is worth it
  * @link: in &iothread.pollers
  * @poll: look once and do what is there; true when there was something
@@ -186,6 +205,11 @@ void io_watch_add(struct iothread *t, struct io_watch *watch, int fd,
 void io_watch_eventfd(struct iothread *t, struct io_watch *watch, int fd,
 		      void (*ready)(struct io_watch *watch));
 void io_watch_remove(struct io_watch *watch);
+
+void io_poll_init(struct io_poll *poll, struct iothread *t, int fd,
+		  void (*ready)(struct io_poll *poll));
+void io_poll_arm(struct io_poll *poll, u32 events);
+void io_poll_remove(struct io_poll *poll);
 
 void io_poller_add(struct iothread *t, struct io_poller *poller);
 void io_poller_remove(struct io_poller *poller);

@@ -94,6 +94,64 @@ void io_watch_remove(struct io_watch *watch)
 	iothread_cancel_wait(watch->loop, &watch->op, &watch->active);
 }
 
+static void poll_done(struct io_op *op, s32 res, u32 flags)
+{
+	struct io_poll *poll = container_of(op, struct io_poll, op);
+
+	poll->active = false;
+	if (!poll->closing && res != -ECANCELED)
+		poll->ready(poll);
+}
+
+/**
+ * io_poll_init() - make a poll that looks out for nothing yet
+ * @poll: to be filled
+ * @t: the loop
+ * @fd: the descriptor
+ * @ready: called on the loop's thread, once for each io_poll_arm()
+ */
+void io_poll_init(struct io_poll *poll, struct iothread *t, int fd,
+		  void (*ready)(struct io_poll *poll))
+{
+	memset(poll, 0, sizeof(*poll));
+	poll->op.done = poll_done;
+	poll->loop = t;
+	poll->fd = fd;
+	poll->ready = ready;
+}
+
+/**
+ * io_poll_arm() - be told once when a descriptor is ready
+ * @poll: the poll; nothing happens when it is looking out already
+ * @events: POLLIN or POLLOUT; always the same for a poll
+ *
+ * Context: the loop's thread.
+ */
+void io_poll_arm(struct io_poll *poll, u32 events)
+{
+	struct io_uring_sqe *sqe;
+
+	if (poll->active)
+		return;
+	sqe = iothread_sqe(poll->loop, &poll->op);
+	io_uring_prep_poll_add(sqe, poll->fd, events);
+	poll->active = true;
+}
+
+/**
+ * io_poll_remove() - stop looking out
+ * @poll: the poll; afterwards its memory is the caller's again, and it may be
+ *        armed anew
+ *
+ * Context: the loop's thread.
+ */
+void io_poll_remove(struct io_poll *poll)
+{
+	poll->closing = true;
+	iothread_cancel_wait(poll->loop, &poll->op, &poll->active);
+	poll->closing = false;
+}
+
 /**
  * io_poller_add() - have something looked at in each round
  * @t: the loop

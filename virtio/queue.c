@@ -164,6 +164,28 @@ void virtio_queue_push(struct virtio_queue *q,
 }
 
 /**
+ * virtio_queue_hold() - what is given back next is to be seen all at once
+ * @q: the queue; virtio_queue_publish() comes before its handler returns
+ *
+ * Context: the queue's loop, its handler.
+ */
+void virtio_queue_hold(struct virtio_queue *q)
+{
+	virtio_ring_hold(&q->ring);
+}
+
+/**
+ * virtio_queue_publish() - let the driver see what was given back
+ * @q: the queue, since virtio_queue_hold()
+ *
+ * Context: the queue's loop, its handler.
+ */
+void virtio_queue_publish(struct virtio_queue *q)
+{
+	virtio_ring_publish(&q->ring);
+}
+
+/**
  * virtio_queue_wake() - have a queue looked at
  * @q: the queue; its handler has said VIRTIO_NEXT_WAKE, or not
  *

@@ -243,6 +243,28 @@ int virtio_ring_push(struct virtio_ring *ring,
 }
 
 /**
+ * virtio_ring_hold() - what is given back next is to be seen all at once
+ * @ring: the ring, until virtio_ring_publish()
+ */
+void virtio_ring_hold(struct virtio_ring *ring)
+{
+	ring->held = true;
+}
+
+/**
+ * virtio_ring_publish() - let the driver see what was given back
+ * @ring: the ring, since virtio_ring_hold()
+ */
+void virtio_ring_publish(struct virtio_ring *ring)
+{
+	ring->held = false;
+	if (ring->packed)
+		ring_packed_publish(ring);
+	else
+		ring_split_publish(ring);
+}
+
+/**
  * virtio_ring_wants_signal() - is an interrupt due for what was given back?
  * @ring: the ring
  *

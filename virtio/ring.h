@@ -73,6 +73,9 @@ struct virtio_chain {
  * @used_wrap: packed: the wrap counter there
  * @signalled: @used when the driver was last interrupted
  * @signalled_valid: that is known
+ * @held: what is given back is not to be seen yet
+ * @held_at: packed: the first of those, NULL for none
+ * @held_flags: packed: what makes it visible
  * @desc: Descriptor Area, mapped
  * @driver: Driver Area, mapped
  * @device: Device Area, mapped
@@ -91,6 +94,9 @@ struct virtio_ring {
 	bool used_wrap;
 	u16 signalled;
 	bool signalled_valid;
+	bool held;
+	u8 *held_at;
+	u16 held_flags;
 	u8 *desc;
 	u8 *driver;
 	u8 *device;
@@ -110,6 +116,8 @@ void virtio_ring_mark(struct virtio_ring *ring,
 		      const struct virtio_chain *chain, u64 len);
 int virtio_ring_push(struct virtio_ring *ring,
 		     const struct virtio_chain *chain, u32 len) __must_check;
+void virtio_ring_hold(struct virtio_ring *ring);
+void virtio_ring_publish(struct virtio_ring *ring);
 bool virtio_ring_wants_signal(struct virtio_ring *ring);
 bool virtio_ring_arm(struct virtio_ring *ring);
 void virtio_ring_disarm(struct virtio_ring *ring);

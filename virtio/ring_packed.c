@@ -172,9 +172,16 @@ void ring_packed_push(struct virtio_ring *ring,
 		flags |= VIRTQ_DESC_F_AVAIL | VIRTQ_DESC_F_USED;
 	memcpy(at + offsetof(struct virtq_packed_desc, len), &le_len, 4);
 	memcpy(at + offsetof(struct virtq_packed_desc, id), &le_id, 2);
-	/* Release: pairs with the driver's barrier after its look at them. */
-	ring_put16(at + offsetof(struct virtq_packed_desc, flags), flags,
-		   memory_order_release);
+	at += offsetof(struct virtq_packed_desc, flags);
+	/* The driver looks at the others when it has seen the first. */
+	if (ring->held && !ring->held_at) {
+		ring->held_at = at;
+		ring->held_flags = flags;
+	} else {
+		/* Release: pairs with the driver's barrier after its look. */
+		ring_put16(at, flags, memory_order_release);
+	}
+	at -= offsetof(struct virtq_packed_desc, flags);
 	guest_memory_mark_dirty(ring->gate->memory,
 				gpa_add(ring->desc_addr,
 					(u64)(at - ring->desc)),
@@ -183,6 +190,24 @@ void ring_packed_push(struct virtio_ring *ring,
 	/* Positions before and behind the end cannot be compared. */
 	if (ring->used <= before)
 		ring->signalled_valid = false;
+}
+
+/**
+ * ring_packed_publish() - let the driver see what was given back
+ * @ring: the ring
+ */
+void ring_packed_publish(struct virtio_ring *ring)
+{
+	u8 *at = ring->held_at;
+
+	if (!at)
+		return;
+	ring->held_at = NULL;
+	/* Release: pairs with the driver's barrier after its look at it. */
+	ring_put16(at, ring->held_flags, memory_order_release);
+	guest_memory_mark_dirty(ring->gate->memory,
+				gpa_add(ring->desc_addr,
+					(u64)(at - ring->desc)), 2);
 }
 
 /**

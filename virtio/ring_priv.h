@@ -66,6 +66,7 @@ bool ring_split_has_work(const struct virtio_ring *ring);
 int ring_split_pop(struct virtio_walk *walk) __must_check;
 void ring_split_push(struct virtio_ring *ring,
 		     const struct virtio_chain *chain, u32 len);
+void ring_split_publish(struct virtio_ring *ring);
 bool ring_split_wants_signal(struct virtio_ring *ring);
 void ring_split_notify(struct virtio_ring *ring, bool on);
 
@@ -76,6 +77,7 @@ void ring_packed_unpop(struct virtio_ring *ring,
 		       const struct virtio_chain *chain);
 void ring_packed_push(struct virtio_ring *ring,
 		      const struct virtio_chain *chain, u32 len);
+void ring_packed_publish(struct virtio_ring *ring);
 bool ring_packed_wants_signal(struct virtio_ring *ring);
 void ring_packed_notify(struct virtio_ring *ring, bool on);
 

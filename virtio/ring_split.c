@@ -121,6 +121,16 @@ void ring_split_push(struct virtio_ring *ring,
 	memcpy(ring->device + at, &elem, sizeof(elem));
 	mark(ring, at, sizeof(elem));
 	ring->used++;
+	if (!ring->held)
+		ring_split_publish(ring);
+}
+
+/**
+ * ring_split_publish() - let the driver see what was given back
+ * @ring: the ring
+ */
+void ring_split_publish(struct virtio_ring *ring)
+{
 	/* Release: pairs with the driver's barrier after its look at it. */
 	ring_put16(ring->device + AREA_IDX, ring->used, memory_order_release);
 	mark(ring, AREA_IDX, 2);

@@ -325,6 +325,8 @@ void virtio_queue_unpop(struct virtio_queue *q,
 			const struct virtio_chain *chain);
 void virtio_queue_push(struct virtio_queue *q,
 		       const struct virtio_chain *chain, u32 len);
+void virtio_queue_hold(struct virtio_queue *q);
+void virtio_queue_publish(struct virtio_queue *q);
 void virtio_queue_wake(struct virtio_queue *q);
 __printf(2, 3)
 void virtio_queue_fail(struct virtio_queue *q, const char *fmt, ...);

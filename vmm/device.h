@@ -138,6 +138,12 @@ struct device_ops {
  *              whose image is the option "file" ("/dev/nvme0n1"); else NULL
  * @guest_partition: what stands between that name and the number of a
  *                   partition ("p")
+ * @default_options: `lkvm run` makes one with these options when the user has
+ *                   named none; NULL: it does not
+ * @default_missing: says why this host cannot have that one; NULL: every host
+ *                   can
+ * @is_none: do these options stand for no device at all, not even the one by
+ *           default? NULL: none do
  * @instance_size: bytes of its run-time struct, which starts with its struct
  *                 device (or struct pci_device)
  * @options: its options; the configuration struct is &device.config
@@ -155,6 +161,9 @@ struct device_class {
 	u32 max;
 	const char *guest_disk;
 	const char *guest_partition;
+	const char *default_options;
+	int (*default_missing)(struct error *err);
+	bool (*is_none)(const void *config);
 	size_t instance_size;
 	const struct option_table *options;
 	const struct state_desc *state;

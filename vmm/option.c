@@ -663,6 +663,31 @@ int option_replace(const struct option_table *table, void *config,
 }
 
 /**
+ * option_forget() - drop what is never taken from an image
+ * @table: the options
+ * @config: the configuration, as it was read; those options (strings and
+ *          numbers) are as by default
+ */
+void option_forget(const struct option_table *table, void *config)
+{
+	u32 i;
+
+	for (i = 0; i < table->nr; i++) {
+		const struct option_desc *opt = &table->opts[i];
+
+		if (!opt->fresh)
+			continue;
+		assert(opt->type == OPTION_STRING || opt->type == OPTION_U32);
+		if (opt->type == OPTION_U32) {
+			*(u32 *)field(opt, config) = (u32)opt->def;
+		} else {
+			free(*(char **)field(opt, config));
+			*(char **)field(opt, config) = NULL;
+		}
+	}
+}
+
+/**
  * option_check() - is the configuration complete?
  * @table: the options
  * @config: the configuration

@@ -69,6 +69,7 @@ struct option_list {
  * @path: strings and lists: names of files; written to a description as
  *        absolute ones, so that it holds in every working directory
  * @no_path: with @path: what begins so is no name of a file; NULL for none
+ * @fresh: never taken from an image: whoever brings a machine up says it anew
  * @required: absence is an error (strings and lists only)
  */
 struct option_desc {
@@ -87,6 +88,7 @@ struct option_desc {
 	const char *bare;
 	bool path;
 	const char *no_path;
+	bool fresh;
 	bool required;
 };
 
@@ -124,6 +126,7 @@ int option_parse(const struct option_table *table, void *config,
 		 const char *text, struct error *err) __must_check;
 int option_replace(const struct option_table *table, void *config,
 		   const char *text, struct error *err) __must_check;
+void option_forget(const struct option_table *table, void *config);
 bool option_has_text(const struct option_table *table, const void *config,
 		     const char *text);
 int option_swap_text(const struct option_table *table, void *config,

@@ -34,8 +34,7 @@ run "name that will not do" 2 "--name: character 2" --name a/b
 run "name too long" 2 "--name: 60 characters, give 1 to 48" --name \
 	xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx
 
-for word in "--9p /,tag" "--balloon" "--vsock 3" \
-	"-n mode=tap" "--network user" "--firmware x" "--sandbox x" \
+for word in "--9p /,tag" "--balloon" "--vsock 3" "--firmware x" "--sandbox x" \
 	"--virtio-legacy" "--vnc" "--vfio-pci 0:0.0" "--debug-ioport"; do
 	# shellcheck disable=SC2086
 	bad "kvmtool's $word is not there" 2 \

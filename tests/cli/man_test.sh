@@ -36,7 +36,7 @@ options_of_page()
 		}
 		print name "\t" letter "\t" value
 	}
-	/^\.It Cm [a-z-]+( Ns = Ns (Ar|Cm) .*)?$/ && device {
+	/^\.It Cm [a-z_-]+( Ns = Ns (Ar|Cm) .*)?$/ && device {
 		value = ""
 		for (i = 8; i <= NF; i++)
 			value = value $i

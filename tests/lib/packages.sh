@@ -39,7 +39,7 @@ packages()
 	test)
 		packages build
 		echo linux-source xz-utils clang libclang-rt-14-dev sparse
-		echo xfsprogs
+		echo xfsprogs passt iproute2
 		;;
 	lint)
 		echo linux-source xz-utils perl codespell shellcheck mandoc

@@ -7,7 +7,7 @@
 trap 'rm -f "$tap_output"' EXIT
 
 # Words that are ours and not misspelt, with what they stand for.
-ours='nd,te,inout,creat,inflight,thre'
+ours='nd,te,inout,creat,inflight,thre,passt'
 
 spelling()
 {

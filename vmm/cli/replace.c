@@ -124,6 +124,11 @@ int replace_description(struct description *d,
 	u32 i;
 	int ret;
 
+	/* Programs that an image names are not run. */
+	for (i = 0; i < d->nr; i++)
+		if (d->devices[i].class->options)
+			option_forget(d->devices[i].class->options,
+				      d->devices[i].config);
 	ret = replace_machine(d->machine, opts, err);
 	if (!ret)
 		ret = check_tty(d, opts->tty, err);

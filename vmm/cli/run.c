@@ -7,7 +7,6 @@
  */
 #include <libfdt.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "vmm/base/math.h"
 #include "vmm/cli/cli.h"
@@ -90,9 +89,6 @@ static const struct option_desc run_opts[] = {
 	}, {
 		.name = "json", FLAG, FIELD(json),
 		.help = "events and messages as JSON objects on standard error",
-	}, {
-		.name = "network", .arg = "mode=none", TEXT, FIELD(network),
-		.help = "there is no network device in this version",
 	},
 };
 
@@ -121,7 +117,7 @@ static const struct cli_absent run_absent[] = {
 	{ "firmware", 'f', NO_DEVICE("firmware loader") "; use --kernel FILE" },
 	{ "flash", 'F', NO_DEVICE("flash device") },
 	{ "sandbox", 0, NO_DEVICE("sandbox") },
-	{ "no-dhcp", 0, NO_DEVICE("network device") },
+	{ "no-dhcp", 0, "there is no root file system that the kernel would ask DHCP for" },
 	{ "debug-single-step", 0, NO_DEVICE("single stepping") },
 	{ "debug-ioport", 0, "use --loglevel debug" },
 	{ "debug-mmio", 0, "use --loglevel debug" },
@@ -132,9 +128,6 @@ static const struct cli_absent run_absent[] = {
 static int check_options(const struct run_options *opts,
 			 const struct cli_args *args, struct error *err)
 {
-	if (opts->network && strcmp(opts->network, "mode=none"))
-		return error_set(err, -EOPNOTSUPP, "--network: %s",
-				 NO_DEVICE("network device"));
 	if (opts->kernel && args->operands_nr)
 		return error_set(err, -EINVAL,
 				 "%.64s: the kernel was named by --kernel; give one of the two",
@@ -142,7 +135,7 @@ static int check_options(const struct run_options *opts,
 	return opts->name ? runtime_check_name(opts->name, err) : 0;
 }
 
-static int run(const struct cli *cli, const struct cli_args *args)
+static int run_with(const struct cli_args *args)
 {
 	const struct run_options *opts = args->config;
 	struct machine_job job = { .tty = opts->tty };
@@ -151,10 +144,6 @@ static int run(const struct cli *cli, const struct cli_args *args)
 	void *fdt;
 	int ret;
 
-	output_init(opts->debug ? LOG_DEBUG : (enum log_level)opts->loglevel,
-		    opts->json);
-	if (check_options(opts, args, &err))
-		return cli_fail(EXIT_USAGE, &err);
 	if (run_describe(opts, args, &fdt, &err))
 		return cli_fail(EXIT_ERROR, &err);
 	ret = description_read(fdt, fdt_totalsize(fdt), &job.d, &err);
@@ -166,6 +155,24 @@ static int run(const struct cli *cli, const struct cli_args *args)
 	ret = run_machine(&job);
 	free(line);
 	description_free(job.d);
+	return ret;
+}
+
+static int run(const struct cli *cli, const struct cli_args *args)
+{
+	const struct run_options *opts = args->config;
+	struct error err = ERROR_INIT;
+	struct cli_args all;
+	int ret;
+
+	output_init(opts->debug ? LOG_DEBUG : (enum log_level)opts->loglevel,
+		    opts->json);
+	if (check_options(opts, args, &err))
+		return cli_fail(EXIT_USAGE, &err);
+	if (run_defaults_add(args, opts->nodefaults, &all, &err))
+		return cli_fail(EXIT_ERROR, &err);
+	ret = run_with(&all);
+	run_defaults_free(args, &all);
 	return ret;
 }
 

@@ -28,7 +28,6 @@ struct restore;
  * @nodefaults: nothing that the user has not asked for
  * @reboot: an enum machine_reboot
  * @json: events as JSON on standard error
- * @network: kvmtool's; only "mode=none" can be had
  */
 struct run_options {
 	char *name;
@@ -47,7 +46,6 @@ struct run_options {
 	bool nodefaults;
 	u32 reboot;
 	bool json;
-	char *network;
 };
 
 #define TTY_NONE	UINT32_MAX
@@ -57,6 +55,11 @@ int run_describe(const struct run_options *opts, const struct cli_args *args,
 		 void **fdt, struct error *err) __must_check;
 char *run_command_line(const struct description *d,
 		       const struct cli_args *args);
+
+/* run_defaults.c */
+int run_defaults_add(const struct cli_args *args, bool none,
+		     struct cli_args *all, struct error *err) __must_check;
+void run_defaults_free(const struct cli_args *args, struct cli_args *all);
 
 /**
  * struct machine_job - a machine that this process is to run

@@ -169,17 +169,21 @@ static struct description_request *make_requests(const struct run_options *opts,
 	struct description_request *reqs;
 	u32 i;
 
-	*nr = args->devices_nr + ports;
-	reqs = calloc(*nr + 1, sizeof(*reqs));
+	reqs = calloc(args->devices_nr + ports + 1, sizeof(*reqs));
 	if (!reqs)
 		return NULL;
-	for (i = 0; i < args->devices_nr; i++)
-		reqs[i] = (struct description_request){
-			.class = args->devices[i].class,
-			.config = args->devices[i].config,
+	*nr = 0;
+	for (i = 0; i < args->devices_nr; i++) {
+		const struct cli_device *dev = &args->devices[i];
+
+		if (dev->class->is_none && dev->class->is_none(dev->config))
+			continue;
+		reqs[(*nr)++] = (struct description_request){
+			.class = dev->class, .config = dev->config,
 		};
-	for (; i < *nr; i++)
-		reqs[i].class = serial;
+	}
+	for (i = 0; i < ports; i++)
+		reqs[(*nr)++].class = serial;
 	return reqs;
 }
 

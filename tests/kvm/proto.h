@@ -25,6 +25,9 @@
 /* Ends the input of test=serial-echo and stops test=stamp (ASCII EOT). */
 #define GUEST_INPUT_END		0x04
 
+/* Has test=stamp check everything and say so, and go on (ASCII ENQ). */
+#define GUEST_INPUT_CHECK	0x05
+
 #ifndef __ASSEMBLER__
 #include <stddef.h>
 #include <stdint.h>

@@ -9,7 +9,8 @@
  *   guest: beat N t=MS mem=CHECKED/WRITTEN disk=READS/WRITES flush=N
  *
  * It ends after beats=N lines, or when it reads EOT from the console; then
- * everything is checked once more. A mismatch ends it at once.
+ * everything is checked once more. A mismatch ends it at once. At an ENQ from
+ * the console everything is checked, too, and it goes on.
  */
 #include "tests/kvm/guest/lib.h"
 #include "tests/kvm/guest/mem.h"
@@ -51,6 +52,9 @@ struct stamp_cpu {
  * @seed:  of everything
  * @beats: lines to print, 0 for no end
  * @beat_ns: time between them
+ * @checks: how often the boot CPU has asked all to check everything
+ * @checked: how often one of them has done so
+ * @told:  how often that was told
  * @stop:  set by the boot CPU at the end
  */
 struct stamp_run {
@@ -59,6 +63,9 @@ struct stamp_run {
 	uint64_t seed;
 	uint64_t beats;
 	uint64_t beat_ns;
+	uint32_t checks;
+	uint32_t checked;
+	uint32_t told;
 	bool stop;
 };
 
@@ -160,6 +167,35 @@ static void beat_print(const struct stamp_run *run, uint64_t n)
 	      now_ns() / 1000000, checked, written, reads, writes, flushes);
 }
 
+static void input_step(struct stamp_run *run)
+{
+	const int byte = console_read();
+
+	if (byte == GUEST_INPUT_END)
+		run->stop = true;
+	if (byte == GUEST_INPUT_CHECK)
+		__atomic_store_n(&run->checks, run->checks + 1,
+				 __ATOMIC_RELAXED);
+	if (run->told == run->checks ||
+	    __atomic_load_n(&run->checked, __ATOMIC_RELAXED) !=
+	    run->checks * cpu_count())
+		return;
+	run->told = run->checks;
+	print("guest: everything is right\n");
+}
+
+/* When the boot CPU has asked for it. */
+static int check_step(struct stamp_run *run, unsigned int cpu, uint32_t *done)
+{
+	if (*done == __atomic_load_n(&run->checks, __ATOMIC_RELAXED))
+		return 0;
+	if (check_everything(run, cpu))
+		return -1;
+	++*done;
+	__atomic_add_fetch(&run->checked, 1, __ATOMIC_RELAXED);
+	return 0;
+}
+
 /* The boot CPU's extra work: the beat, the end, and that time goes forward. */
 static int beat_step(struct stamp_run *run, uint64_t *next, uint64_t *n)
 {
@@ -168,8 +204,7 @@ static int beat_step(struct stamp_run *run, uint64_t *next, uint64_t *n)
 
 	CHECK(now >= last, "time went back from %lu to %lu ns", last, now);
 	last = now;
-	if (console_read() == GUEST_INPUT_END)
-		run->stop = true;
+	input_step(run);
 	if (now < *next)
 		return 0;
 	*next = now + run->beat_ns;
@@ -183,9 +218,11 @@ static int stamp_worker(unsigned int cpu, void *arg)
 {
 	struct stamp_run *run = arg;
 	uint64_t next = 0, n = 0;
+	uint32_t checks = 0;
 
 	while (!__atomic_load_n(&run->stop, __ATOMIC_RELAXED)) {
 		if (memory_step(run, &run->cpu[cpu]) || disk_step(run, cpu) ||
+		    check_step(run, cpu, &checks) ||
 		    (!cpu && beat_step(run, &next, &n)))
 			machine_fail();
 	}

@@ -169,15 +169,19 @@ int findings_decode(struct findings *f, const char *text, u32 len,
 		return error_set(err, -ENOMEM, "out of memory");
 	memcpy(copy, text, len);
 	copy[len] = '\0';
-	for (line = copy; !ret && line < copy + len; line = end + 1) {
+	line = copy;
+	while (line < copy + len) {
 		end = memchr(line, '\n', (size_t)(copy + len - line));
-		if (end)
-			*end = '\0';
-		if (!end || !decode_line(f, line))
-			ret = error_set(err, -EPROTO,
-					"%s: its findings cannot be read",
-					peer);
+		if (!end)
+			break;
+		*end = '\0';
+		if (!decode_line(f, line))
+			break;
+		line = end + 1;
 	}
+	if (line < copy + len)
+		ret = error_set(err, -EPROTO, "%s: its findings cannot be read",
+				peer);
 	free(copy);
 	return ret;
 }

@@ -137,6 +137,7 @@ FIXTURE(migrate) {
 	bool leave_target;
 	struct io_timer timer;
 	bool done;
+	_Atomic bool stopped;
 	u64 runs_again_ns;
 	struct error result;
 };
@@ -416,6 +417,8 @@ static inline void phase_seen(struct vm *vm, void *arg)
 	struct timespec ts;
 
 	clock_gettime(CLOCK_MONOTONIC, &ts);
+	if (vm_phase_get(vm) == VM_PAUSED)
+		self->stopped = true;
 	if (vm_phase_get(vm) == VM_RUNNING)
 		self->runs_again_ns = (u64)ts.tv_sec * 1000000000 +
 				      (u64)ts.tv_nsec;
@@ -470,6 +473,7 @@ static inline void migrate(struct __test_metadata *_metadata,
 	self->carrier = self->carrier_setup;
 	self->done = false;
 	self->m = NULL;
+	self->stopped = false;
 	self->runs_again_ns = 0;
 	self->vm->on_phase = phase_seen;
 	self->vm->on_phase_arg = self;

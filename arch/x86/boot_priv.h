@@ -15,6 +15,7 @@
 
 #include "vmm/arch.h"
 #include "vmm/base/error.h"
+#include "vmm/boot_file.h"
 #include "vmm/guest_memory.h"
 
 struct vcpu;
@@ -22,20 +23,6 @@ struct vm;
 
 /* Linux's COMMAND_LINE_SIZE on x86, for kernels that cannot say: less NUL. */
 #define CMDLINE_MAX_UNKNOWN	2047
-
-/**
- * struct boot_file - a file to be loaded
- * @what: "kernel" or "initrd", for messages
- * @path: for messages
- * @fd: the file
- * @size: its size when it was opened
- */
-struct boot_file {
-	const char *what;
-	const char *path;
-	int fd;
-	u64 size;
-};
 
 /**
  * enum boot_protocol - how the kernel wants to be entered
@@ -103,11 +90,6 @@ struct e820_map {
 #define E820_RAM	1
 #define E820_RESERVED	2
 
-int boot_file_open(struct boot_file *file, const char *what, const char *path,
-		   struct error *err) __must_check;
-void boot_file_close(struct boot_file *file);
-int boot_file_read(const struct boot_file *file, u64 offset, void *buf,
-		   size_t len, struct error *err) __must_check;
 int boot_file_read_guest(const struct boot_file *file, u64 offset,
 			 struct boot_load *load, u64 addr, u64 len,
 			 struct error *err) __must_check;

@@ -102,6 +102,13 @@ void arch_vm_destroy(struct vm *vm);
 /* The window for 64-bit BARs: above RAM, within what the CPUs can address. */
 struct arch_range arch_pci_mmio64(const struct vm *vm);
 
+/*
+ * The vCPUs have been parked and the devices are quiesced: what KVM keeps in
+ * guest memory on the guest's behalf is put there now, so that it is saved with
+ * the memory. A failure is told by arch_vm_save().
+ */
+void arch_vm_settle(struct vm *vm);
+
 /* One vCPU, after KVM_CREATE_VCPU, on the thread that makes the machine. */
 int arch_vcpu_init(struct vcpu *vcpu, struct error *err) __must_check;
 void arch_vcpu_destroy(struct vcpu *vcpu);
@@ -151,6 +158,7 @@ void arch_vcpu_check(struct vcpu *vcpu, const void *state,
 		     void (*tell)(void *arg, const struct error *why),
 		     void *arg);
 int arch_vm_save(struct vm *vm, void *state, struct error *err) __must_check;
+/* Guest memory is there already. */
 int arch_vm_load(struct vm *vm, const void *state, struct error *err)
 	__must_check;
 
@@ -160,6 +168,8 @@ int arch_vm_load(struct vm *vm, const void *state, struct error *err)
  * the @max entries were filled in.
  */
 u32 arch_irq_routes(struct kvm_irq_routing_entry *entries, u32 max);
+/* What KVM_IRQ_LINE calls a pin of the interrupt controller. */
+u32 arch_irq_line(u32 gsi);
 
 /* Text for `lkvm debug --dump`: registers, and code and stack where mapped. */
 int arch_vcpu_dump(struct vcpu *vcpu, char *buf, size_t len,
@@ -188,8 +198,8 @@ bool arch_vcpu_runs_kernel(struct vcpu *vcpu, const struct vmcoreinfo *info,
 			   struct arch_kernel *kernel);
 /* A non-maskable interrupt, for `lkvm debug --nmi`. */
 int arch_vcpu_nmi(struct vcpu *vcpu, struct error *err) __must_check;
-/* The argument of KVM_CREATE_VM. */
-unsigned long arch_vm_type(int kvm_fd);
+/* The argument of KVM_CREATE_VM, for a machine with so many bytes of RAM. */
+unsigned long arch_vm_type(int kvm_fd, u64 memory_bytes);
 /* Most vCPUs that a machine can have on this host. */
 u32 arch_cpus_max(int kvm_fd);
 /* What the kernel command line needs before the user's own words. */

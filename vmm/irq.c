@@ -73,7 +73,10 @@ void irq_line_init(struct irq_line *line, struct irq_chip *chip, u32 gsi)
 
 static void pin_drive(struct irq_chip *chip, u32 gsi, bool level)
 {
-	struct kvm_irq_level arg = { .irq = gsi, .level = level };
+	struct kvm_irq_level arg = {
+		.irq = arch_irq_line(gsi),
+		.level = level,
+	};
 
 	if (chip->vm_fd >= 0)
 		ioctl(chip->vm_fd, KVM_IRQ_LINE, &arg);

@@ -145,7 +145,8 @@ static int kvm_create(struct vm *vm, struct error *err)
 				 vm->config.cpus, max);
 	do {
 		vm->vm_fd = ioctl(vm->kvm_fd, KVM_CREATE_VM,
-				  arch_vm_type(vm->kvm_fd));
+				  arch_vm_type(vm->kvm_fd,
+					       vm->config.memory_bytes));
 	} while (vm->vm_fd < 0 && errno == EINTR);
 	if (vm->vm_fd < 0)
 		return error_set(err, -errno, "KVM_CREATE_VM: %m");
@@ -519,6 +520,8 @@ int vm_pause(struct vm *vm, struct error *err)
 		unpark_vcpus(vm);
 		return ret;
 	}
+	if (vm->cpus_nr)
+		arch_vm_settle(vm);
 	phase_set(vm, VM_PAUSED);
 	return 0;
 }

@@ -59,10 +59,11 @@ static int check_extension(int fd, unsigned long cap)
 /**
  * arch_vm_type() - the argument of KVM_CREATE_VM
  * @kvm_fd: /dev/kvm
+ * @memory_bytes: the machine's RAM
  *
  * Return: 0, an ordinary machine.
  */
-unsigned long arch_vm_type(int kvm_fd)
+unsigned long arch_vm_type(int kvm_fd, u64 memory_bytes)
 {
 	return 0;
 }
@@ -112,6 +113,17 @@ u32 arch_irq_routes(struct kvm_irq_routing_entry *entries, u32 max)
 		entries[n++].u.irqchip.pin = gsi % PIC_PINS;
 	}
 	return n;
+}
+
+/**
+ * arch_irq_line() - what KVM_IRQ_LINE calls a pin
+ * @gsi: the pin
+ *
+ * Return: the same number.
+ */
+u32 arch_irq_line(u32 gsi)
+{
+	return gsi;
 }
 
 static u64 ram_end(const struct vm *vm)
@@ -301,6 +313,16 @@ int arch_vm_init(struct vm *vm, struct error *err)
 err_free:
 	arch_vm_destroy(vm);
 	return ret;
+}
+
+/**
+ * arch_vm_settle() - the machine has been paused
+ * @vm: the machine
+ *
+ * KVM keeps nothing of x86 in guest memory that it does not write at once.
+ */
+void arch_vm_settle(struct vm *vm)
+{
 }
 
 /**

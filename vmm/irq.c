@@ -39,10 +39,6 @@ int irq_chip_init(struct irq_chip *chip, int vm_fd, u32 lines_nr,
 	assert(lines_nr <= IRQ_LINES_MAX);
 	chip->vm_fd = vm_fd;
 	chip->lines_nr = lines_nr;
-	/* KVM-API 4.52: the flag must not be given where it is not wanted. */
-	chip->wants_devid = vm_fd >= 0 &&
-			    ioctl(vm_fd, KVM_CHECK_EXTENSION,
-				  KVM_CAP_MSI_DEVID) > 0;
 	mutex_init(&chip->lock, LOCK_IRQ);
 	return 0;
 }
@@ -136,10 +132,16 @@ bool irq_gsi_level(struct irq_chip *chip, u32 gsi)
 	return level;
 }
 
-/* The whole table, pins and messages, to KVM. With the lock held. */
+/*
+ * The whole table, pins and messages, to KVM. With the lock held.
+ *
+ * The sender's id must not be given where it is not wanted (KVM-API 4.52); it
+ * is from the moment on that the architecture has made what translates it.
+ */
 static int routing_commit(struct irq_chip *chip)
 {
 	struct kvm_irq_routing *table;
+	bool wants_devid;
 	u32 i, n;
 	int ret;
 
@@ -149,6 +151,8 @@ static int routing_commit(struct irq_chip *chip)
 		       chip->routes_nr) * sizeof(table->entries[0]));
 	if (!table)
 		return -ENOMEM;
+	wants_devid = ioctl(chip->vm_fd, KVM_CHECK_EXTENSION,
+			    KVM_CAP_MSI_DEVID) > 0;
 	n = arch_irq_routes(table->entries, IRQ_PIN_ROUTES_MAX);
 	for (i = 0; i < chip->routes_nr; i++) {
 		const struct msi_route *r = chip->routes[i];
@@ -161,7 +165,7 @@ static int routing_commit(struct irq_chip *chip)
 		e->u.msi.address_lo = (u32)r->addr;
 		e->u.msi.address_hi = (u32)(r->addr >> 32);
 		e->u.msi.data = r->data;
-		if (chip->wants_devid && r->devid != IRQ_NO_DEVID) {
+		if (wants_devid && r->devid != IRQ_NO_DEVID) {
 			e->flags = KVM_MSI_VALID_DEVID;
 			e->u.msi.devid = r->devid;
 		}

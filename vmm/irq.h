@@ -19,7 +19,6 @@
  * @vm_fd: KVM's, or -1: lines and eventfds then only keep their level, and a
  *         test reads them
  * @lines_nr: GSIs below this are lines of the interrupt controller
- * @wants_devid: KVM_CAP_MSI_DEVID: a message without its sender has no target
  * @asserted: per GSI, how many &struct irq_line hold it high
  * @routes: message routes, NULL when free; index 0 is GSI IRQ_LINES_MAX
  * @routes_nr: size of @routes
@@ -28,7 +27,6 @@ struct irq_chip {
 	struct mutex lock;
 	int vm_fd;
 	u32 lines_nr;
-	bool wants_devid;
 	u32 asserted[IRQ_LINES_MAX];
 	struct msi_route **routes;
 	u32 routes_nr;

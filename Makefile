@@ -5,6 +5,8 @@
 #   make                 build the lkvm binary (./lkvm, objects in build/)
 #   make O=dir           the same with everything in dir
 #   make ARCH=x86|arm64 CROSS_COMPILE=prefix-
+#                        for another architecture; its libraries are in SYSROOT,
+#                        Debian's packages unpacked if that is not set
 #   make CC=clang        build with clang
 #   make static          a static binary ($(O)/lkvm-static)
 #   make W=1             more warnings, WERROR=1 makes them errors (CI does)
@@ -19,6 +21,7 @@
 # Each folder lists its objects in a file Kbuild: obj-y += file.o
 
 MAKEFLAGS += --no-builtin-rules
+comma := ,
 .SUFFIXES:
 .DELETE_ON_ERROR:
 
@@ -26,9 +29,10 @@ VERSION		:= 0.1.0
 
 # ---- where and with what ----------------------------------------------------
 
+srcarch		= $(patsubst x86_64,x86,$(patsubst aarch64,arm64,$(1)))
 HOSTARCH	:= $(shell uname -m)
 ARCH		?= $(HOSTARCH)
-SRCARCH		:= $(patsubst x86_64,x86,$(patsubst aarch64,arm64,$(ARCH)))
+SRCARCH		:= $(call srcarch,$(ARCH))
 ifeq ($(wildcard arch/$(SRCARCH)/Kbuild),)
 $(error no such architecture: $(ARCH))
 endif
@@ -43,6 +47,17 @@ PKG_CONFIG	?= pkg-config
 HOSTCC		?= gcc
 IASL		?= iasl
 SPARSE		?= sparse
+
+# Asked once, not in each make that is started from here.
+ifneq ($(SRCARCH),$(call srcarch,$(HOSTARCH)))
+ifeq ($(origin SYSROOT),undefined)
+SYSROOT		:= $(shell sh tests/lib/sysroot.sh $(SRCARCH))
+ifeq ($(SYSROOT),)
+$(error no libraries for $(SRCARCH); set SYSROOT to where they are)
+endif
+export SYSROOT
+endif
+endif
 
 V		?= 0
 ifeq ($(V),0)
@@ -78,6 +93,16 @@ cflags		:= -std=gnu11 $(OPT) -fno-strict-aliasing -fno-common		\
 		   -DLKVM_VERSION='"$(VERSION)"' -I. -I$(O)/gen $(WARN)
 ldflags		:= -pie -pthread -Wl,-z,relro,-z,now,-z,noexecstack,--gc-sections
 libs		:= -luring -lfdt -lblkid -ljson-c -lxxhash
+
+# As Debian has them: headers for all architectures and for one, libraries.
+ifneq ($(SYSROOT),)
+triplet		:= $(shell $(CC) -dumpmachine)
+cflags		+= -isystem $(SYSROOT)/usr/include				\
+		   -isystem $(SYSROOT)/usr/include/$(triplet)
+sysroot_libs	:= $(SYSROOT)/usr/lib/$(triplet) $(SYSROOT)/lib/$(triplet)
+ldflags		+= $(addprefix -L,$(sysroot_libs))				\
+		   $(addprefix -Wl$(comma)-rpath-link$(comma),$(sysroot_libs))
+endif
 
 ifeq ($(SAN),)
 cflags		+= -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2

@@ -10,6 +10,13 @@
 LKVM_CACHE=${XDG_CACHE_HOME:-${HOME:-/tmp}/.cache}/lkvm
 export LKVM_CACHE
 
+# What machines the tests are for: the Debian architecture of guests' kernels and
+# root images, this machine's unless a script says otherwise.
+host_arch=$(dpkg --print-architecture)
+DEB_ARCH=${DEB_ARCH:-$host_arch}
+export DEB_ARCH
+apt_dir=
+
 # die MESSAGE: ends the script, with the reason on standard error.
 die()
 {
@@ -51,6 +58,28 @@ as_root()
 	fi
 }
 
+# foreign_apt: from here on apt speaks of the architecture DEB_ARCH, with lists
+# and a cache of its own in LKVM_CACHE: nothing of this machine changes.
+foreign_apt()
+{
+	apt_dir=$LKVM_CACHE/apt-$DEB_ARCH
+	mkdir -p "$apt_dir/state/lists/partial" \
+		"$apt_dir/cache/archives/partial"
+	: >>"$apt_dir/status"
+	cat >"$apt_dir/apt.conf.$$" <<-END
+		APT::Architecture "$DEB_ARCH";
+		APT::Architectures { "$DEB_ARCH"; };
+		Dir::State "$apt_dir/state";
+		Dir::State::status "$apt_dir/status";
+		Dir::Cache "$apt_dir/cache";
+		APT::Sandbox::User "$(id -un)";
+		#clear APT::Update::Post-Invoke;
+		#clear APT::Update::Post-Invoke-Success;
+	END
+	mv "$apt_dir/apt.conf.$$" "$apt_dir/apt.conf"
+	export APT_CONFIG="$apt_dir/apt.conf"
+}
+
 # have_lists: whether apt knows any package that it could fetch.
 have_lists()
 {
@@ -60,11 +89,17 @@ have_lists()
 # apt_state: text that changes whenever apt's lists of packages do.
 apt_state()
 {
-	ls -l --time-style=full-iso /var/lib/apt/lists
+	apt_lists=/var/lib/apt/lists
+	[ -z "$apt_dir" ] || apt_lists=$apt_dir/state/lists
+	ls -l --time-style=full-iso "$apt_lists"
 }
 
 apt_update()
 {
+	if [ -n "$apt_dir" ]; then
+		apt-get update -qq </dev/null
+		return
+	fi
 	as_root apt-get update -qq -o DPkg::Lock::Timeout=600 </dev/null
 }
 
@@ -114,3 +149,5 @@ download_debs()
 	rm -rf "$debs_temp"
 	return 1
 }
+
+[ "$DEB_ARCH" = "$host_arch" ] || foreign_apt

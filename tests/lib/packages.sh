@@ -7,6 +7,7 @@
 #   test     to compile and run the tests of all levels
 #   lint     the checkers
 #   system   to make kernels and disk images, and the emulated outer machine
+#   arm64    to compile for arm64 on another machine, and to emulate one
 #   debug    debuggers that open a snapshot
 #   bench    what lkvm is measured beside
 #
@@ -35,6 +36,7 @@ packages()
 	build)
 		echo gcc libc6-dev make acpica-tools
 		echo liburing-dev libfdt-dev libblkid-dev libjson-c-dev libxxhash-dev
+		[ "$host_arch" != arm64 ] || echo zlib1g-dev libzstd-dev
 		;;
 	test)
 		packages build
@@ -47,6 +49,10 @@ packages()
 		;;
 	system)
 		echo qemu-system-x86 e2fsprogs binutils cpio perl-base
+		;;
+	arm64)
+		packages system
+		echo gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-system-arm
 		;;
 	debug)
 		packages system

@@ -13,11 +13,11 @@ cd "$(dirname "$0")/../.."
 . tests/lib/common.sh
 
 # Asking apt takes seconds, so its answer is kept as long as its lists are.
-answer=$LKVM_CACHE/packages-$(key kernel "$(apt_state)")
+answer=$LKVM_CACHE/packages-$(key kernel "$DEB_ARCH" "$(apt_state)")
 if [ ! -e "$answer" ] || [ ! -e "$(cat "$answer")" ]; then
 	mkdir -p "$LKVM_CACHE"
 	have_lists || apt_update
-	meta=linux-image-cloud-$(dpkg --print-architecture)
+	meta=linux-image-cloud-$DEB_ARCH
 	package=$(apt-cache depends "$meta" |
 		awk '/Depends: linux-image-/ { print $2; exit }')
 	[ -n "$package" ] || die "apt knows no package $meta"

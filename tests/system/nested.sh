@@ -4,8 +4,8 @@
 # nested.sh [-t] [-m MIB] [-o DIR] [-l LOG] STAGE COMMAND - runs in a machine
 # with hardware virtualization, on a machine that has none
 #
-# QEMU emulates an AMD processor with SVM and boots Debian's cloud kernel with
-# its kvm-amd modules. There, the shell command runs as root with the contents
+# QEMU emulates an AMD processor with SVM, or with DEB_ARCH=arm64 one with EL2,
+# and boots Debian's cloud kernel, with its kvm-amd modules. There, the shell command runs as root with the contents
 # of the folder STAGE as its working folder /work, and with /dev/kvm. Its output
 # and its errors come out of this script's, apart from each other, and its exit
 # code is this script's.
@@ -65,13 +65,17 @@ make_root()
 	debugfs -R "dump /bin/busybox $1/bin/busybox" \
 		"$(sh tests/system/rootfs.sh)" 2>/dev/null
 	chmod 755 "$1/bin/busybox"
-	"$1/bin/busybox" --list-full | while read -r applet; do
+	sh tests/system/applets.sh | while read -r applet; do
 		[ -e "$1/$applet" ] || ln -s /bin/busybox "$1/$applet"
 	done
 	rm -f "$1/sbin/init"
 	cp tests/system/outer/init "$1/sbin/init"
 	chmod 755 "$1/sbin/init"
-	add_modules "$1/modules" kvm-amd
+	: >"$1/modules/order"
+	for module in $outer_modules; do
+		add_modules "$1/modules" "$module"
+	done
+	echo "$outer_terminals" >"$1/terminals"
 	printf '%s\n' "$command" >"$1/command"
 	if [ -n "$interactive" ]; then
 		echo "${TERM:-linux}" "$(stty size)" >"$1/interactive"
@@ -87,6 +91,18 @@ move_libraries()
 		rm -rf "$staged/.root"
 	fi
 }
+
+# arm64's KVM is built in; of ports, its machine has one, and those on PCI.
+case $DEB_ARCH in
+arm64)
+	outer_modules=
+	outer_terminals='/dev/ttyS0 /dev/ttyS1'
+	;;
+*)
+	outer_modules=kvm-amd
+	outer_terminals='/dev/ttyS1 /dev/ttyS2'
+	;;
+esac
 
 kernel=$(sh tests/system/kernel.sh)
 temp=$(mktemp -d "${TMPDIR:-/tmp}/lkvm-outer.XXXXXX")
@@ -115,11 +131,8 @@ mkfifo "$temp/errors"
 # No XSAVE: the emulated SVM does not intercept XSETBV, so KVM would not know
 # the guest's XCR0, set its own, and the guest would lose vector registers.
 # The crypto self-tests are long under emulation, and have hung.
-emulate()
+emulated_amd64()
 {
-	cat "$temp/errors" >&2 &
-	errors=$!
-	emulated=0
 	$limit qemu-system-x86_64 -accel tcg,thread=multi \
 		-cpu EPYC,+svm,+npt,-xsave -smp 2 -m "$memory" \
 		-display none -vga none -nodefaults -no-reboot \
@@ -132,7 +145,39 @@ emulate()
 		-serial "file:$log" \
 		-chardev stdio,id=output,signal=off -serial chardev:output \
 		-chardev "file,id=errors,path=$temp/errors" \
-		-serial chardev:errors 2>"$temp/qemu" || emulated=$?
+		-serial chardev:errors
+}
+
+# Vectors of variable length and the architecture's way to sign pointers take
+# long to emulate.
+emulated_arm64()
+{
+	$limit qemu-system-aarch64 -accel tcg,thread=multi \
+		-M virt,virtualization=on,gic-version=3 \
+		-cpu "${OUTER_CPU:-max,pauth-impdef=on,sve=off,sme=off,lpa2=off}" \
+		-smp 2 -m "$memory" -display none -nodefaults -no-reboot \
+		-kernel "$kernel/vmlinuz" -append "console=ttyAMA0 panic=-1 quiet \
+			mitigations=off cryptomgr.notests \
+			softlockup_panic=1 watchdog_thresh=30 \
+			root=/dev/nvme0n1 rw" \
+		-drive "if=none,id=disk,file=$temp/disk,format=raw,cache=unsafe" \
+		-device nvme,drive=disk,serial=outer \
+		-serial "file:$log" \
+		-chardev stdio,id=output,signal=off \
+		-device pci-serial,chardev=output \
+		-chardev "file,id=errors,path=$temp/errors" \
+		-device pci-serial,chardev=errors
+}
+
+emulate()
+{
+	cat "$temp/errors" >&2 &
+	errors=$!
+	emulated=0
+	case $DEB_ARCH in
+	arm64) emulated_arm64 ;;
+	*) emulated_amd64 ;;
+	esac 2>"$temp/qemu" || emulated=$?
 	# QEMU may have failed before it opened its end.
 	: <>"$temp/errors"
 	wait "$errors"

@@ -101,7 +101,7 @@ copy_own_files()
 	for dir in dev proc sys run tmp root etc mnt lib/modules tests; do
 		mkdir -p "$1/$dir"
 	done
-	"$1/bin/busybox" --list-full | while read -r applet; do
+	sh tests/system/applets.sh | while read -r applet; do
 		mkdir -p "$1/$(dirname "$applet")"
 		[ -e "$1/$applet" ] || ln -s /bin/busybox "$1/$applet"
 	done
@@ -138,7 +138,7 @@ make_image()
 
 kernel=$(sh tests/system/kernel.sh)
 # Asking apt takes seconds, so its answer is kept as long as its lists are.
-answer=$LKVM_CACHE/packages-$(key "$packages" "$(apt_state)")
+answer=$LKVM_CACHE/packages-$(key "$packages" "$DEB_ARCH" "$(apt_state)")
 # shellcheck disable=SC2046
 if [ ! -e "$answer" ] || ! stat $(cat "$answer") >/dev/null 2>&1; then
 	mkdir -p "$LKVM_CACHE"

@@ -190,6 +190,7 @@ static const struct device_class rng_class = {
 	.compatible	= "lkvm,virtio-rng",
 	.summary	= "virtio entropy device",
 	.kind		= DEVICE_PCI,
+	.usual		= true,
 	.max		= 1,
 	.instance_size	= sizeof(struct rng),
 	.state		= &rng_state,

@@ -66,7 +66,7 @@ static const struct option_desc run_opts[] = {
 		.max = VM_CONSOLES - 1, .def = TTY_NONE,
 	}, {
 		.name = "nodefaults", FLAG, FIELD(nodefaults),
-		.help = "add nothing to the kernel's command line",
+		.help = "add no devices and nothing to the kernel's command line",
 	}, {
 		.name = "reboot", FIELD(reboot),
 		.help = "what a reboot of the guest does (exit)",

@@ -64,8 +64,8 @@ struct cut {
 	FIXTURE_DATA(migrate) *self;
 	const struct row *row;
 	bool built;
-	bool done;
-	bool locked;
+	_Atomic bool done;
+	_Atomic bool locked;
 };
 
 static bool is_locked(const char *path)

@@ -130,6 +130,8 @@ static void event_came(void *arg, struct json_object *event)
 	struct moving *m = arg;
 	char line[256];
 
+	if (m->opts->dry_run)
+		return;
 	if (m->opts->json)
 		snapshot_event(snapshot_new_event("progress", event));
 	migrate_show_progress(event, line, sizeof(line));

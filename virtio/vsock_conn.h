@@ -65,7 +65,7 @@ struct vsock_host_ops {
 };
 
 /**
- * enum vsock_state - of a connection
+ * enum vsock_conn_state - of a connection
  * @VSOCK_FREE: there is none
  * @VSOCK_REQUESTED: the host has asked for it, the guest has not answered
  * @VSOCK_OPEN: both ends are there, or were: see the halves that are shut
@@ -73,7 +73,7 @@ struct vsock_host_ops {
  * @VSOCK_DYING: the host's end is closed, the guest is to be told
  * @VSOCK_LINGERING: the guest's end is closed, the host still gets the rest
  */
-enum vsock_state {
+enum vsock_conn_state {
 	VSOCK_FREE,
 	VSOCK_REQUESTED,
 	VSOCK_OPEN,
@@ -87,7 +87,7 @@ enum vsock_state {
  * @link: in the table's list of free ones or of all
  * @hash: in its bucket; not while it lingers
  * @ready: in &vsock_table.ready, when there may be something for the guest
- * @state: see enum vsock_state
+ * @state: see enum vsock_conn_state
  * @guest_port: the guest's end
  * @host_port: the host's end
  * @fd: the host's socket, -1 for none; for the host's operations
@@ -114,7 +114,7 @@ struct vsock_conn {
 	struct list link;
 	struct list hash;
 	struct list ready;
-	enum vsock_state state;
+	enum vsock_conn_state state;
 	u32 guest_port;
 	u32 host_port;
 	int fd;

@@ -105,6 +105,8 @@ enum vm_clock {
  * @dirty_ring: entries of each vCPU's dirty ring at most, a power of two; 0 for
  *              as many as are good; DIRTY_RING_NONE for none: KVM keeps a dirty
  *              log of each slot, as it does where it has no rings
+ * @runtime: the folder for sockets of devices that were given no other place;
+ *           NULL for none
  * @disks_elsewhere: another machine still has the locks of the disks:
  *                   device_disks_take() takes them when it has given them up
  */
@@ -116,6 +118,7 @@ struct vm_config {
 	const struct vm_ram_file *ram;
 	const char *kvm_path;
 	u32 dirty_ring;
+	const char *runtime;
 	bool disks_elsewhere;
 };
 

@@ -34,7 +34,7 @@ run "name that will not do" 2 "--name: character 2" --name a/b
 run "name too long" 2 "--name: 60 characters, give 1 to 48" --name \
 	xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx
 
-for word in "--9p /,tag" "--balloon" "--vsock 3" "--firmware x" "--sandbox x" \
+for word in "--9p /,tag" "--balloon" "--firmware x" "--sandbox x" \
 	"--virtio-legacy" "--vnc" "--vfio-pci 0:0.0" "--debug-ioport"; do
 	# shellcheck disable=SC2086
 	bad "kvmtool's $word is not there" 2 \
@@ -124,6 +124,22 @@ if [ "$(id -u)" = 0 ]; then
 	LKVM=$LKVM_ROOT
 	chmod 644 disk
 fi
+
+# ---- sockets ------------------------------------------------------------------
+
+bad "vsock without an address" 2 "--vsock: needs a value" run --vsock
+run "vsock with the host's address" 2 "vsock: cid=2: out of range" --vsock 2
+run "vsock with everybody's address" 2 "vsock: cid=4294967295: out of range" \
+	--vsock 4294967295
+run "vsock with a word" 2 "vsock: cid=three: not a number" --vsock three
+run "vsock twice" 2 "vsock: a machine has at most 1" --vsock 3 --vsock 4
+run "vsock at a file" 1 "vsock0: path=$work/text: is there already" \
+	--vsock 3,path=text
+run "vsock nowhere" 1 "vsock0: path=$work/nowhere/v: No such file" \
+	--vsock 3,path=nowhere/v
+run "vsock with a long path" 1 "vsock0: path=.*too long" --vsock \
+	3,path=/xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx
+check "and the file is as it was" test -f text
 
 # ---- KVM ----------------------------------------------------------------------
 

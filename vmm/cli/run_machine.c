@@ -378,6 +378,7 @@ static int create(struct run *run, struct error *err)
 	if (image)
 		restore_config(image, &config);
 	config.disks_elsewhere = run->job->receive;
+	config.runtime = run->claim.runtime.path;
 	ret = vm_create(&config, &run->vm, err);
 	if (ret || !image)
 		return ret;

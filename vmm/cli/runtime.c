@@ -4,7 +4,7 @@
  *
  * Each running machine has two files in the user's runtime folder:
  * NAME.sock, its control socket, and NAME.lock, which it holds locked with
- * flock() as long as it lives. The folder is $XDG_RUNTIME_DIR/lkvm, else
+ * flock() as long as it lives; and NAME.vsock, if it has such a device. The folder is $XDG_RUNTIME_DIR/lkvm, else
  * /run/user/UID/lkvm, else /tmp/lkvm-UID; it must belong to the user and be
  * open to nobody else.
  *
@@ -188,9 +188,11 @@ static int lock_file(struct runtime *rt, const char *file, int flags, int *fd)
 
 static void remove_files(struct runtime *rt, const char *name)
 {
-	char file[RUNTIME_NAME_MAX + sizeof(".sock")];
+	char file[RUNTIME_NAME_MAX + sizeof(".vsock")];
 
 	file_name(file, sizeof(file), name, "sock");
+	unlinkat(rt->fd, file, 0);
+	file_name(file, sizeof(file), name, "vsock");
 	unlinkat(rt->fd, file, 0);
 	file_name(file, sizeof(file), name, "lock");
 	unlinkat(rt->fd, file, 0);

@@ -151,6 +151,7 @@ int channel_init(struct channel *ch, const struct channel_ops *ops,
 {
 	ch->ops = ops;
 	ch->control = NULL;
+	atomic_init(&ch->copied, false);
 	ch->name = strdup(name);
 	if (!ch->name)
 		return error_set(err, -ENOMEM, "%s: out of memory", name);
@@ -307,16 +308,17 @@ static int wait_ms(const struct channel_control *control, u64 since)
 	return ms > INT_MAX ? INT_MAX : (int)ms;
 }
 
-static int wait_ready(struct channel *ch, bool write, struct error *err)
+/* @events: 0 for errors alone, which are reported in any case. */
+static int wait_ready(struct channel *ch, short events, struct error *err)
 {
 	struct pollfd fds[2] = {
-		{ .events = write ? POLLOUT : POLLIN },
+		{ .events = events },
 		{ .events = POLLIN, .fd = -1 },
 	};
 	u64 since = now_ns();
 	int ret;
 
-	fds[0].fd = ch->ops->poll_fd ? ch->ops->poll_fd(ch, write) : -1;
+	fds[0].fd = ch->ops->poll_fd ? ch->ops->poll_fd(ch, events != POLLIN) : -1;
 	if (fds[0].fd < 0)
 		return error_set(err, -EAGAIN,
 				 "%s: not ready, and no way to wait for it",
@@ -446,7 +448,7 @@ static int transfer_step(struct transfer *t, u64 limit, struct error *err)
 	if (ret == -EINTR)
 		return 1;
 	if (ret == -EAGAIN) {
-		int wait = wait_ready(t->ch, t->write, err);
+		int wait = wait_ready(t->ch, t->write ? POLLOUT : POLLIN, err);
 
 		if (wait == -ECANCELED || wait == -ETIMEDOUT)
 			return transfer_fail(t, wait, wait_end(t->ch, wait),
@@ -827,4 +829,49 @@ int channel_zero_all(struct channel *ch, u64 pos, u64 len, struct error *err)
 		len -= n;
 	}
 	return ret;
+}
+
+/**
+ * channel_mark() - where the writes are
+ * @ch: the channel
+ *
+ * Return: a number for channel_settle().
+ */
+u32 channel_mark(struct channel *ch)
+{
+	return ch->ops->mark ? ch->ops->mark(ch) : 0;
+}
+
+static bool is_settled(struct channel *ch, u32 mark, u32 *settled)
+{
+	*settled = ch->ops->settled(ch);
+	return (s32)(*settled - mark) >= 0;
+}
+
+/**
+ * channel_settle() - wait until memory that was written from may change
+ * @ch: the channel
+ * @mark: what channel_mark() said after the write
+ * @err: filled on failure
+ *
+ * Context: may block.
+ * Return: 0; -ECANCELED, -ETIMEDOUT, or -EPIPE when the other side is gone.
+ */
+int channel_settle(struct channel *ch, u32 mark, struct error *err)
+{
+	u32 settled, before;
+	int ret;
+
+	if (!ch->ops->settled || is_settled(ch, mark, &settled))
+		return 0;
+	do {
+		before = settled;
+		ret = wait_ready(ch, 0, err);
+		if (ret)
+			return ret;
+		if (is_settled(ch, mark, &settled))
+			return 0;
+	} while (settled != before);
+	return error_set(err, -EPIPE, "%s: the connection has failed",
+			 ch->name);
 }

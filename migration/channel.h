@@ -70,6 +70,10 @@ struct channel_piece {
  *        between themselves. NULL: they cannot
  * @clone: share the contents of another channel, which is of the same kind.
  *         NULL: as -EOPNOTSUPP
+ * @mark: a number that grows with each write whose memory is still read after
+ *        the call has returned; wraps. NULL: that does not happen
+ * @settled: all writes before this number are done with, and the memory may
+ *           change; NULL with @mark
  * @sync: have everything written on stable storage; NULL: nothing to do
  * @size: the end of what can be read, or a negative errno; NULL: unknown
  * @close: free the channel
@@ -90,6 +94,8 @@ struct channel_ops {
 	ssize_t (*copy)(struct channel *to, struct channel *from, u64 pos,
 			u64 len);
 	int (*clone)(struct channel *to, struct channel *from);
+	u32 (*mark)(struct channel *ch);
+	u32 (*settled)(struct channel *ch);
 	int (*sync)(struct channel *ch);
 	s64 (*size)(struct channel *ch);
 	void (*close)(struct channel *ch);
@@ -100,11 +106,13 @@ struct channel_ops {
  * @ops: what it can do
  * @control: how the work on it is ended early; NULL: it is not
  * @name: file or peer, for error texts; owned
+ * @copied: what was to be read later was copied nevertheless
  */
 struct channel {
 	const struct channel_ops *ops;
 	struct channel_control *control;
 	char *name;
+	_Atomic bool copied;
 };
 
 /* Greatest number of bytes that one call of an operation is asked for. */
@@ -158,6 +166,9 @@ int channel_clone(struct channel *to, struct channel *from, struct error *err)
 	__must_check;
 int channel_zero_all(struct channel *ch, u64 pos, u64 len, struct error *err)
 	__must_check;
+u32 channel_mark(struct channel *ch);
+int channel_settle(struct channel *ch, u32 mark, struct error *err)
+	__must_check;
 
 /**
  * struct channel_file_config - how to open a file as a channel
@@ -188,6 +199,7 @@ int channel_stream_open(int in, int out, const char *name,
 			struct channel **out_ch, struct error *err)
 	__must_check;
 int channel_stream_fd(const struct channel *ch);
+bool channel_stream_lend(struct channel *ch, bool always);
 int channel_memory_open(void *buf, u64 size, struct channel **out,
 			struct error *err) __must_check;
 

@@ -13,7 +13,9 @@
  *
  * The guest may change its memory while it is being sent, and a checksum must
  * be that of what was sent. So a frame's payload is copied first, in pieces
- * that stay in the processor's cache until they are summed and sent.
+ * that stay in the processor's cache until they are summed and sent. Where the
+ * kernel does not copy what is sent (channel_zerocopy.c) the copy belongs to it
+ * until it says otherwise, and the next piece goes into another buffer.
  *
  * The rate can be limited: who is ahead of it waits before the next frame.
  *
@@ -23,24 +25,32 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <time.h>
 
 #include "migration/channel_peer.h"
 #include "vmm/base/math.h"
 
 #define PIECE		(256U << 10)
+#define BUFS		8	/* that can be on their way at once */
 #define RATE_BURST_NS	10000000ULL	/* so far ahead of the rate is fine */
 #define WAIT_MAX_MS	100
 
 /**
  * struct peer_link - one of the connections
  * @link: the connection
- * @buf: PIECE bytes
+ * @buf: PIECE bytes each, made when they are needed
+ * @mark: what must be settled before a buffer is used again
+ * @lent: bytes of it that the kernel was to read by itself
+ * @at: the buffer that comes next
  * @busy: somebody uses it
  */
 struct peer_link {
 	struct frame_link *link;
-	u8 *buf;
+	u8 *buf[BUFS];
+	u32 mark[BUFS];
+	u32 lent[BUFS];
+	u32 at;
 	bool busy;
 };
 
@@ -153,6 +163,57 @@ static size_t gather(u8 *buf, const struct iovec *iov, int iov_nr)
 	return len;
 }
 
+/*
+ * A buffer that nobody reads any more; NULL on failure. It is a mapping, so that
+ * what the kernel has not read yet when it is freed stays what it was.
+ */
+static u8 *take_buf(struct channel_peer *p, struct peer_link *l,
+		    struct error *err)
+{
+	u32 at = l->at;
+	void *buf;
+
+	if (l->lent[at] && channel_settle(l->link->ch, l->mark[at], err))
+		return NULL;
+	if (l->buf[at])
+		return l->buf[at];
+	buf = mmap(NULL, PIECE, PROT_READ | PROT_WRITE,
+		   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (buf == MAP_FAILED) {
+		error_set(err, -ENOMEM, "%s: out of memory", p->ch.name);
+		return NULL;
+	}
+	l->buf[at] = buf;
+	return buf;
+}
+
+static int send_piece(struct channel_peer *p, struct peer_link *l,
+		      const struct iovec *iov, int iov_nr, u64 pos,
+		      size_t *len, struct error *err)
+{
+	u32 before = channel_mark(l->link->ch), after, settled = l->lent[l->at];
+	u8 *buf = take_buf(p, l, err);
+	int ret;
+
+	if (!buf)
+		return err->code;
+	*len = gather(buf, iov, iov_nr);
+	keep_rate(p, *len);
+	ret = frame_send(l->link, FRAME_WRITE, pos, buf, *len, err);
+	after = channel_mark(l->link->ch);
+	l->lent[l->at] = 0;
+	if (l->link->ch->copied)
+		atomic_store(&p->stats.lent, 0);
+	else
+		atomic_fetch_add(&p->stats.lent, settled);
+	if (after != before) {
+		l->mark[l->at] = after;
+		l->lent[l->at] = (u32)*len;
+		l->at = (l->at + 1) % BUFS;
+	}
+	return ret;
+}
+
 static ssize_t peer_pwritev(struct channel *ch, const struct iovec *iov,
 			    int iov_nr, u64 pos)
 {
@@ -160,14 +221,12 @@ static ssize_t peer_pwritev(struct channel *ch, const struct iovec *iov,
 	struct peer_link *l = take_link(p);
 	struct error err = ERROR_INIT;
 	u64 start = now_ns();
-	size_t len;
+	size_t len = 0;
 	int ret;
 
 	if (!l)
 		return -EPIPE;
-	len = gather(l->buf, iov, iov_nr);
-	keep_rate(p, len);
-	ret = frame_send(l->link, FRAME_WRITE, pos, l->buf, len, &err);
+	ret = send_piece(p, l, iov, iov_nr, pos, &len, &err);
 	put_link(p, l, ret, &err);
 	if (ret)
 		return ret;
@@ -200,8 +259,9 @@ static void peer_close(struct channel *ch)
 	struct channel_peer *p = to_peer(ch);
 	u32 i;
 
-	for (i = 0; i < p->nr; i++)
-		free(p->links[i].buf);
+	for (i = 0; i < p->nr * BUFS; i++)
+		if (p->links[i / BUFS].buf[i % BUFS])
+			munmap(p->links[i / BUFS].buf[i % BUFS], PIECE);
 	pthread_cond_destroy(&p->freed);
 	pthread_mutex_destroy(&p->lock);
 	free(p);
@@ -239,13 +299,7 @@ int channel_peer_open(struct frame_link *links, u32 nr, const char *name,
 	pthread_cond_init(&p->freed, NULL);
 	for (i = 0; i < nr; i++) {
 		p->links[i].link = &links[i];
-		p->links[i].buf = malloc(PIECE);
 		p->nr++;
-		if (!p->links[i].buf) {
-			ret = error_set(err, -ENOMEM, "%s: out of memory",
-					name);
-			goto err_free;
-		}
 	}
 	ret = channel_init(&p->ch, &peer_ops, name, err);
 	if (ret)

@@ -10,12 +10,14 @@
  * struct peer_stats - what went to a peer
  * @data: bytes of payload
  * @zero: bytes told to be zero
+ * @lent: bytes of @data that were not copied on their way to the network card
  * @frames: frames
  * @busy_ns: time spent sending, over all connections
  */
 struct peer_stats {
 	_Atomic u64 data;
 	_Atomic u64 zero;
+	_Atomic u64 lent;
 	_Atomic u64 frames;
 	_Atomic u64 busy_ns;
 };

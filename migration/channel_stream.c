@@ -25,6 +25,7 @@
 #include <unistd.h>
 
 #include "migration/channel.h"
+#include "migration/channel_zerocopy.h"
 #include "vmm/base/math.h"
 
 /* A peer that is gone without a word is noticed after about half a minute. */
@@ -41,6 +42,8 @@
  * @is_socket: @out is a socket
  * @in_flags: file status flags of @in as they were
  * @out_flags: likewise of @out
+ * @is_tcp: @out is a TCP socket
+ * @lent: sends whose memory the kernel reads later
  */
 struct channel_stream {
 	struct channel ch;
@@ -49,6 +52,8 @@ struct channel_stream {
 	bool is_socket;
 	int in_flags;
 	int out_flags;
+	bool is_tcp;
+	struct zerocopy lent;
 };
 
 static struct channel_stream *to_stream(struct channel *ch)
@@ -56,12 +61,34 @@ static struct channel_stream *to_stream(struct channel *ch)
 	return container_of(ch, struct channel_stream, ch);
 }
 
+static void collect(struct channel_stream *s)
+{
+	if (zerocopy_collect(&s->lent, s->out, s->ch.name))
+		atomic_store(&s->ch.copied, true);
+}
+
 static ssize_t stream_preadv(struct channel *ch, const struct iovec *iov,
 			     int iov_nr, u64 pos)
 {
-	ssize_t n = readv(to_stream(ch)->in, iov, iov_nr);
+	struct channel_stream *s = to_stream(ch);
+	ssize_t n = readv(s->in, iov, iov_nr);
 
-	return n < 0 ? -errno : n;
+	if (n >= 0)
+		return n;
+	n = -errno;
+	if (n == -EAGAIN)
+		collect(s);
+	return n;
+}
+
+/* How many to send in the ordinary way at once; at least one. */
+static size_t short_iovs(const struct iovec *iov, int iov_nr)
+{
+	int n = 1;
+
+	while (n < iov_nr && iov[n].iov_len < ZEROCOPY_MIN)
+		n++;
+	return (size_t)n;
 }
 
 /* Pipes have no flag against SIGPIPE; the program ignores it. */
@@ -72,16 +99,45 @@ static ssize_t stream_pwritev(struct channel *ch, const struct iovec *iov,
 	struct msghdr msg = {
 		.msg_iov = (struct iovec *)iov, .msg_iovlen = (size_t)iov_nr,
 	};
+	int flags = MSG_NOSIGNAL;
 	ssize_t n;
 
-	n = s->is_socket ? sendmsg(s->out, &msg, MSG_NOSIGNAL) :
+	if (atomic_load(&s->lent.on)) {
+		collect(s);
+		n = zerocopy_send(&s->lent, s->out, ch->name, iov);
+		if (n)
+			return n;
+		/* What is long has a call of its own. */
+		msg.msg_iovlen = short_iovs(iov, iov_nr);
+	}
+	if (msg.msg_iovlen < (size_t)iov_nr)
+		flags |= MSG_MORE;
+	n = s->is_socket ? sendmsg(s->out, &msg, flags) :
 			   writev(s->out, iov, iov_nr);
-	return n < 0 ? -errno : n;
+	if (n >= 0)
+		return n;
+	n = -errno;
+	if (n == -EAGAIN)
+		collect(s);
+	return n;
 }
 
 static int stream_poll_fd(struct channel *ch, bool write)
 {
 	return write ? to_stream(ch)->out : to_stream(ch)->in;
+}
+
+static u32 stream_mark(struct channel *ch)
+{
+	return atomic_load(&to_stream(ch)->lent.sent);
+}
+
+static u32 stream_settled(struct channel *ch)
+{
+	struct channel_stream *s = to_stream(ch);
+
+	collect(s);
+	return atomic_load(&s->lent.settled);
 }
 
 static void stream_close(struct channel *ch)
@@ -93,6 +149,7 @@ static void stream_close(struct channel *ch)
 	close(s->in);
 	if (s->out != s->in)
 		close(s->out);
+	zerocopy_destroy(&s->lent);
 	free(s);
 }
 
@@ -100,6 +157,8 @@ static const struct channel_ops stream_ops = {
 	.preadv = stream_preadv,
 	.pwritev = stream_pwritev,
 	.poll_fd = stream_poll_fd,
+	.mark = stream_mark,
+	.settled = stream_settled,
 	.close = stream_close,
 };
 
@@ -171,8 +230,10 @@ int channel_stream_open(int in, int out, const char *name,
 		goto err_free;
 	domain = socket_domain(out);
 	s->is_socket = domain >= 0;
-	if (domain == AF_INET || domain == AF_INET6)
+	s->is_tcp = domain == AF_INET || domain == AF_INET6;
+	if (s->is_tcp)
 		tune_socket(out);
+	zerocopy_init(&s->lent);
 	*out_ch = &s->ch;
 	return 0;
 
@@ -190,4 +251,24 @@ err_free:
 int channel_stream_fd(const struct channel *ch)
 {
 	return to_stream((struct channel *)ch)->out;
+}
+
+/**
+ * channel_stream_lend() - let writes return before memory has been read
+ * @ch: made by channel_stream_open(), a moment ago
+ * @always: also where it does not help; for tests
+ *
+ * Then memory of ZEROCOPY_MIN bytes or more that is written must not change until
+ * channel_settle(). It is only done where it can help: over TCP to another host.
+ *
+ * Return: whether it is done.
+ */
+bool channel_stream_lend(struct channel *ch, bool always)
+{
+	struct channel_stream *s = to_stream(ch);
+
+	s->lent.always = always;
+	if (s->is_tcp)
+		zerocopy_start(&s->lent, s->out);
+	return atomic_load(&s->lent.on);
 }

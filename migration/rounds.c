@@ -296,6 +296,7 @@ void rounds_report(const struct rounds *r, struct rounds_report *report)
 		return;
 	sent = channel_peer_stats(r->to.peer);
 	report->sent = atomic_load(&sent->data);
+	report->lent = atomic_load(&sent->lent);
 	report->rate = figures_rate(f, report->sent, busy_ns(r));
 	report->downtime_ms = figures_ms(report->dirty_bytes, report->rate);
 	report->left_ms = figures_ms(total - report->done, report->rate);

@@ -60,6 +60,7 @@ struct rounds {
  * @done: bytes of memory dealt with, over all rounds
  * @total: what that will be at the end of this round
  * @sent: bytes sent
+ * @lent: bytes of them that were not copied on their way to the network card
  * @rate: bytes a second, 0: not known yet
  * @dirty_bytes: left to be sent when the last round had ended
  * @dirty_rate: bytes a second that the guest writes
@@ -75,6 +76,7 @@ struct rounds_report {
 	u64 done;
 	u64 total;
 	u64 sent;
+	u64 lent;
 	u64 rate;
 	u64 dirty_bytes;
 	u64 dirty_rate;

@@ -118,6 +118,7 @@ static const struct counter counters[] = {
 	COUNTER("total-bytes", total, false),
 	COUNTER("left-ms", left_ms, false),
 	COUNTER("sent-bytes", sent, true),
+	COUNTER("zero-copy-bytes", lent, true),
 	COUNTER("bytes-per-second", rate, true),
 	COUNTER("dirty-bytes", dirty_bytes, true),
 	COUNTER("dirty-bytes-per-second", dirty_rate, true),
@@ -263,7 +264,7 @@ static int open_links(const struct migrate_job *mj, struct control_fds *fds,
 			ret = channel_stream_open(fds->fd[i], fds->fd[i],
 						  mj->peer, &links[*nr], err);
 		if (!ret)
-			(*nr)++;
+			channel_stream_lend(links[(*nr)++], false);
 		else
 			close(fds->fd[i]);
 	}

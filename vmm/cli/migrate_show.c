@@ -119,6 +119,9 @@ void migrate_show_result(struct json_object *result, const char *name,
 	    snapshot_number(result, "sent-pages"),
 	    snapshot_number(result, "resent-pages"));
 	add_bytes(&t, "; ", snapshot_number(result, "bytes-per-second"), "/s");
+	if (snapshot_number(result, "zero-copy-bytes"))
+		add_bytes(&t, ", ", snapshot_number(result, "zero-copy-bytes"),
+			  " without copying");
 	add_bytes(&t, ", the guest wrote ",
 		  snapshot_number(result, "dirty-bytes-per-second"), "/s");
 	if (rest)

@@ -579,6 +579,8 @@ TEST_F(blk, queue_reset_with_requests_in_flight)
 {
 	struct block_fault *fault = block_fault_attach(self->blk->disk);
 	struct virtio_driver *drv = &self->drv;
+	u32 n, len;
+	u16 id;
 
 	hang(self, fault, 4);
 	block_fault_plan(fault, &(struct block_fault_plan){ 0 });
@@ -590,6 +592,8 @@ TEST_F(blk, queue_reset_with_requests_in_flight)
 		EXPECT_EQ(1, virtio_driver_read(drv, VIRTIO_REG_QUEUE_ENABLE,
 						2));
 		block_fault_release(fault);
+		for (n = 0; n < 4; n++)
+			EXPECT_TRUE(virtio_driver_wait(self->vq, &id, &len));
 		block_fault_detach(fault);
 		return;
 	}
@@ -643,12 +647,8 @@ TEST_F(blk, end_with_requests_in_flight)
 	struct block_fault *fault = block_fault_attach(self->blk->disk);
 
 	hang(self, fault, 4);
-	/* The teardown has nothing to wait for, and what hung is cancelled. */
 	virtio_driver_write(&self->drv, VIRTIO_REG_DEVICE_STATUS, 0, 1);
 	EXPECT_TRUE(virtio_driver_wait_status(&self->drv, 0xff, 0));
-	block_fault_detach(fault);
-	block_fault_plan(fault = block_fault_attach(self->blk->disk),
-			 &(struct block_fault_plan){ 0 });
 	block_fault_detach(fault);
 	begin(self, variant->features | BLK_FEATURES);
 	ASSERT_LE(0, submit(self, self->vq, 0, VIRTIO_BLK_T_IN, 0, self->buf,

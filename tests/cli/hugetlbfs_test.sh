@@ -44,7 +44,7 @@ all=$(free)
 run()
 {
 	"$LKVM" run --name huge -k "$GUEST" -c 1 --nodefaults -p test=idle \
-		--hugetlbfs "$work/huge" "$@" </dev/null >out 2>err &
+		"$@" </dev/null >out 2>err &
 }
 
 up()
@@ -57,7 +57,7 @@ up()
 	return 1
 }
 
-run -m 32
+run -m 32 --hugetlbfs "$work/huge"
 check "a machine starts" up
 same "all its pages are reserved" "$(free)" $((all - 16))
 same "no file is seen" "$(ls huge)" ""
@@ -89,7 +89,7 @@ restores()
 	same "$restores_name: its pages" "$(free)" $((all - restores_pages))
 }
 
-run -m 32
+run -m 32 --hugetlbfs "$work/huge"
 check "a machine to be saved" up
 check "it is saved" "$LKVM" snapshot -n huge --stop vm.snap
 wait
@@ -112,6 +112,31 @@ bad "more than there is" 1 \
 bad "no multiple of a page" 1 \
 	"huge: 33792 KiB of memory are no multiple of its pages of 2048 KiB" \
 	run -k "$GUEST" -c 1 -m 33 --hugetlbfs "$work/huge"
+
+# ---- asked whether it could come to where there are too few ----------------------------
+
+# could_come: to a receiver that takes its pages from there.
+could_come()
+{
+	timeout 60 "$LKVM" migrate -n huge --dry-run --to "exec:'$LKVM' receive \
+		--listen - --name there --hugetlbfs '$work/huge' 2>there.err"
+}
+
+run -m 32
+check "a machine that might move" up
+check "it could come" could_come
+same "and has taken no pages" "$(free)" "$all"
+"$LKVM" stop --force -n huge
+wait
+run -m "$many"
+check "a larger machine that might move" up
+refuse "it could not come" \
+	"^memory: .*huge has less than $((many / 2)) free pages of 2048 KiB" \
+	could_come
+check "for no other reason" grep -q "there could come here; reasons against it: 1" there.err
+"$LKVM" stop --force -n huge
+wait
+
 same "nothing is left" "$(free) $(ls huge)" "$all "
 
 tap_done

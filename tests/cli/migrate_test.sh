@@ -109,7 +109,7 @@ dry unix:s --json
 same "dry run: once more, as JSON: exit code" $? 0
 check "dry run: JSON" grep -q '"event":"end".*"stops":0,"downtime-us":' result
 check "dry run: the other side says it, too" \
-	grep -q "whether two could come here: 0 reasons" there.err
+	grep -q "whether two could come here; reasons against it: 0" there.err
 mv disk disk.away
 dry unix:s
 same "dry run: no disk: exit code" $? 1

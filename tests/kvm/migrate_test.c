@@ -163,6 +163,31 @@ TEST_F_TIMEOUT(migrate, hundred_times_under_io, LIMIT_S)
 	EXPECT_EQ(1, disks_check(&self->m[i % 2], SEED));
 }
 
+/* The guest is stopped for each question, in the middle of its I/O. */
+TEST_F_TIMEOUT(migrate, asked_again_and_again_under_io, LIMIT_S)
+{
+	const char *const words[] = {
+		"migrate", "--to", self->address, "--dry-run", NULL,
+	};
+	unsigned int i;
+
+	if (unavailable())
+		SKIP(return, "%s", unavailable());
+	ASSERT_TRUE(start(self));
+	ASSERT_TRUE(receive_tcp(self, 1, true));
+	for (i = 0; i < 10; i++) {
+		ASSERT_EQ(0, machine_command(&self->m[0], words, WAIT_MS))
+			TH_LOG("%s", self->m[0].said);
+		EXPECT_NE(NULL, strstr(self->m[0].said, "nothing would stop"));
+	}
+	ASSERT_TRUE(is_right(&self->m[0]));
+	/* The one that has answered takes it, too. */
+	ASSERT_TRUE(move(self, 0, "2"));
+	ASSERT_TRUE(is_right(&self->m[1]));
+	ASSERT_TRUE(ends_well(&self->m[1]));
+	EXPECT_EQ(1, disks_check(&self->m[1], SEED));
+}
+
 /* At this rate the guest writes more than can be sent, until it is slowed down. */
 TEST_F_TIMEOUT(migrate, guest_that_writes_too_much_is_slowed_down, LIMIT_S)
 {

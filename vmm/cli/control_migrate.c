@@ -204,8 +204,8 @@ static void tell_check(const struct migrate_job *mj)
 	for (i = 0; i < f->nr; i++)
 		log_info("%s: %s says: %s", mj->vm->name, mj->peer,
 			 f->v[i].text);
-	log_info("%s: %u reasons not to move to %s", mj->vm->name, f->stops,
-		 mj->peer);
+	log_info("%s: reasons not to move to %s: %u", mj->vm->name, mj->peer,
+		 f->stops);
 }
 
 static void tell_moved(const struct migrate_job *mj)

@@ -248,7 +248,7 @@ static void tell_findings(const struct receive *r, const struct findings *f)
 	for (i = 0; i < f->nr; i++)
 		log_info("%s: %s: %s", name ? name : "?", f->v[i].what,
 			 f->v[i].text);
-	log_info("a source has asked whether %s could come here: %u reasons against it",
+	log_info("a source has asked whether %s could come here; reasons against it: %u",
 		 name ? name : "a machine", f->stops);
 }
 

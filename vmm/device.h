@@ -131,7 +131,6 @@ struct device_ops {
  * @summary: one line
  * @kind: what carries it
  * @by_default: every machine has one, without being asked
- * @usual: lkvm run puts one into a machine unless it is told to add nothing
  * @host: others sit behind it (LOCK_DEVICE_HOST instead of LOCK_DEVICE)
  * @hidden: cannot be asked for on the command line
  * @max: greatest number in one machine
@@ -157,7 +156,6 @@ struct device_class {
 	const char *summary;
 	enum device_kind kind;
 	bool by_default;
-	bool usual;
 	bool hidden;
 	bool host;
 	u32 max;

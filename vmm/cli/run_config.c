@@ -159,43 +159,7 @@ static int make_cmdline(const struct run_options *opts,
 	return ret;
 }
 
-static bool is_named(const struct cli_args *args,
-		     const struct device_class *class)
-{
-	u32 i;
-
-	for (i = 0; i < args->devices_nr; i++)
-		if (args->devices[i].class == class)
-			return true;
-	return false;
-}
-
-/*
- * Behind the devices that the user named, so that those have their places
- * whatever is usual; by name, for the order of classes means nothing.
- */
-static u32 add_usual(const struct cli_args *args,
-		     struct description_request *reqs)
-{
-	const struct device_class *const *all, *next, *last = NULL;
-	u32 i, nr, added = 0;
-
-	all = device_classes(&nr);
-	do {
-		next = NULL;
-		for (i = 0; i < nr; i++)
-			if (all[i]->usual && !is_named(args, all[i]) &&
-			    (!last || strcmp(all[i]->name, last->name) > 0) &&
-			    (!next || strcmp(all[i]->name, next->name) < 0))
-				next = all[i];
-		if (next)
-			reqs[added++].class = next;
-		last = next;
-	} while (next);
-	return added;
-}
-
-/* The devices that the user named, serial ports up to --tty's, the usual. */
+/* The devices of the command line, and the serial ports up to --tty's. */
 static struct description_request *make_requests(const struct run_options *opts,
 						 const struct cli_args *args,
 						 u32 *nr)
@@ -203,10 +167,9 @@ static struct description_request *make_requests(const struct run_options *opts,
 	const struct device_class *serial = device_class_find("serial");
 	u32 ports = opts->tty != TTY_NONE && serial ? opts->tty + 1 : 0;
 	struct description_request *reqs;
-	u32 i, classes;
+	u32 i;
 
-	device_classes(&classes);
-	reqs = calloc(args->devices_nr + ports + classes, sizeof(*reqs));
+	reqs = calloc(args->devices_nr + ports + 1, sizeof(*reqs));
 	if (!reqs)
 		return NULL;
 	*nr = 0;
@@ -221,8 +184,6 @@ static struct description_request *make_requests(const struct run_options *opts,
 	}
 	for (i = 0; i < ports; i++)
 		reqs[(*nr)++].class = serial;
-	if (!opts->nodefaults)
-		*nr += add_usual(args, &reqs[*nr]);
 	return reqs;
 }
 

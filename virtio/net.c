@@ -82,9 +82,9 @@ void net_card_apply(struct net_card *card)
 			      &card->pairs[i]);
 }
 
-static void plug(void *arg)
+static void plug(struct loop_call *call)
 {
-	struct net_pair *pair = arg;
+	struct net_pair *pair = container_of(call, struct net_pair, plug);
 
 	pair->plugged = true;
 	net_lane_start(pair->lane, loop_of(pair));
@@ -289,6 +289,7 @@ static void connect_pairs(struct net_card *card)
 		struct net_pair *pair = &card->pairs[i];
 
 		pair->card = card;
+		loop_call_init(&pair->plug, plug);
 		pair->lane = &card->backend->lanes[i];
 		pair->rxq = &card->v.queues[2 * i];
 		pair->txq = &card->v.queues[2 * i + 1];
@@ -360,10 +361,10 @@ static void net_resume(struct device *dev)
 	struct net_card *card = net_card_of(dev);
 	u32 i;
 
-	for (i = 0; i < card->config->mq; i++)
-		if (!card->pairs[i].plugged)
-			iothread_call(loop_of(&card->pairs[i]), plug,
-				      &card->pairs[i]);
+	/* Nobody waits: to start a program takes longer than the rest. */
+	for (i = 0; !card->plugged && i < card->config->mq; i++)
+		iothread_post(loop_of(&card->pairs[i]), &card->pairs[i].plug);
+	card->plugged = true;
 	virtio_resume(dev);
 	if (!card->announce.due)
 		return;

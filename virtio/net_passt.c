@@ -7,8 +7,9 @@
  * stream sockets do it. passt answers ARP, DHCP and NDP itself, and turns what
  * the guest's TCP, UDP and ping do into sockets of its own.
  *
- * It starts while the guest does: nothing waits for it, what the guest sends
- * meanwhile is in the socket. When it ends, for whatever reason, the link goes
+ * It starts a moment after the guest does, which might have to share a
+ * processor with it; nothing waits for it, what the guest sends meanwhile is in
+ * the socket. When it ends, for whatever reason, the link goes
  * down and one line says so; the machine runs on. It ends when the socket is
  * closed, so also when this process is killed.
  *
@@ -45,6 +46,7 @@
 #define OUT_BYTES	(LENGTH_BYTES + NET_FRAME_MAX)
 #define FORWARDS_MAX	64
 #define ARGS_MAX	(24 + 2 * FORWARDS_MAX)
+#define START_NS	10000000ULL
 #define RETRY_NS	200000000ULL
 #define RETRIES		25
 
@@ -60,13 +62,14 @@
  * @forwards: ports
  * @forwards_nr: how many
  * @fd: our end, -1: there is no passt, frames are dropped
+ * @theirs: the other end, until there is a passt, else -1
  * @child: passt
  * @end: watches for its end
  * @said: watches for its messages
  * @last: the last of them
  * @retries: how often it may be started again: the machine has come from this
  *           very host, maybe, where its old passt still has the ports
- * @again: when
+ * @again: when it is started
  * @in: what was read
  * @in_head: bytes of it that were handed out
  * @in_tail: bytes of it that were read
@@ -85,6 +88,7 @@ struct net_passt {
 	struct net_forward forwards[FORWARDS_MAX];
 	u32 forwards_nr;
 	int fd;
+	int theirs;
 	struct net_child child;
 	struct io_watch end;
 	struct io_watch said;
@@ -120,6 +124,13 @@ static void drop_socket(struct net_passt *p)
 	p->in_tail = 0;
 	p->out_head = 0;
 	p->out_tail = 0;
+}
+
+static void drop_theirs(struct net_passt *p)
+{
+	if (p->theirs >= 0)
+		close(p->theirs);
+	p->theirs = -1;
 }
 
 static void drop_child(struct net_passt *p)
@@ -168,8 +179,12 @@ static void child_ended(struct io_watch *watch)
 	lost(p, ret > 0 && p->last[0] ? p->last : how);
 }
 
-static int make_sockets(struct net_passt *p, int *theirs)
+static void in_ready(struct io_poll *poll);
+static void out_ready(struct io_poll *poll);
+
+static int make_sockets(struct net_passt *p)
 {
+	struct net_lane *lane = &p->backend.lanes[0];
 	int fds[2], size = SOCKET_BUFFER, i;
 
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds))
@@ -178,26 +193,22 @@ static int make_sockets(struct net_passt *p, int *theirs)
 	for (i = 0; i < 2; i++)
 		setsockopt(fds[i], SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
 	p->fd = fds[0];
-	*theirs = fds[1];
+	p->theirs = fds[1];
+	io_poll_init(&lane->in, lane->loop, p->fd, in_ready);
+	io_poll_init(&lane->out, lane->loop, p->fd, out_ready);
 	return 0;
 }
-
-static void in_ready(struct io_poll *poll);
-static void out_ready(struct io_poll *poll);
 
 static void start_child(struct net_passt *p)
 {
 	struct net_lane *lane = &p->backend.lanes[0];
-	int theirs = -1, ret;
+	int ret;
 
-	ret = make_sockets(p, &theirs);
-	if (!ret) {
-		io_poll_init(&lane->in, lane->loop, p->fd, in_ready);
-		io_poll_init(&lane->out, lane->loop, p->fd, out_ready);
-		p->last[0] = 0;
-		ret = net_child_start(&p->child, p->args, theirs);
-		close(theirs);
-	}
+	p->last[0] = 0;
+	ret = p->fd < 0 ? make_sockets(p) : 0;
+	if (!ret)
+		ret = net_child_start(&p->child, p->args, p->theirs);
+	drop_theirs(p);
 	if (ret) {
 		p->retries = 0;
 		lost(p, strerror(-ret));
@@ -209,7 +220,7 @@ static void start_child(struct net_passt *p)
 	lane->tx_ready(lane);
 }
 
-static void start_again(struct io_timer *timer)
+static void start_now(struct io_timer *timer)
 {
 	start_child(container_of(timer, struct net_passt, again));
 }
@@ -258,8 +269,12 @@ static void passt_start(struct net_lane *lane)
 {
 	struct net_passt *p = passt_of(lane->backend);
 
-	io_timer_init(&p->again, lane->loop, start_again);
-	start_child(p);
+	io_timer_init(&p->again, lane->loop, start_now);
+	if (make_sockets(p)) {
+		lost(p, strerror(errno));
+		return;
+	}
+	io_timer_set(&p->again, START_NS);
 }
 
 static void passt_stop(struct net_lane *lane)
@@ -269,6 +284,7 @@ static void passt_stop(struct net_lane *lane)
 	io_timer_destroy(&p->again);
 	drop_child(p);
 	drop_socket(p);
+	drop_theirs(p);
 }
 
 /* Reads as much as there is; false: nothing. */
@@ -566,6 +582,7 @@ int net_passt_open(const struct net_config *config, const char *card,
 	net_backend_init(&p->backend, &passt_ops, 1);
 	p->backend.info.name = PROGRAM;
 	p->fd = -1;
+	p->theirs = -1;
 	p->retries = arriving ? RETRIES : 0;
 	snprintf(p->card, sizeof(p->card), "%s", card);
 	ret = net_child_find(PROGRAM, p->path, sizeof(p->path));

@@ -85,6 +85,7 @@ struct net_counters {
  * @lane: its way to the network
  * @rxq: the queue for frames that come in
  * @txq: the queue for frames that go out
+ * @plug: posted to start @lane
  * @plugged: @lane is started; the loop's, as is what follows
  * @active: the driver uses the pair
  * @filter: the loop's copy
@@ -108,6 +109,7 @@ struct net_pair {
 	struct net_lane *lane;
 	struct virtio_queue *rxq;
 	struct virtio_queue *txq;
+	struct loop_call plug;
 	bool plugged;
 	bool active;
 	struct net_filter filter;
@@ -160,6 +162,7 @@ struct net_announce {
  * @v: the virtio part
  * @config: its options
  * @backend: what it is plugged into
+ * @plugged: the lanes are started, or about to be; main loop
  * @space: configuration that the driver reads; device's lock, as what follows
  * @mac: the card's address at power-on
  * @filter: which frames the guest wants
@@ -174,6 +177,7 @@ struct net_card {
 	struct virtio_device v;
 	const struct net_config *config;
 	struct net_backend *backend;
+	bool plugged;
 	struct net_config_space space;
 	u8 mac[ETH_ADDRESS];
 	struct net_filter filter;

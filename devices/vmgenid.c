@@ -5,7 +5,8 @@
  * 16 bytes in guest memory, at a place that the architecture's tables name
  * (ACPI: a device with the _CID "VM_Gen_Counter" and an object ADDR). They are
  * random, and others after each restore of the machine from an image; the
- * guest is told by an event. Linux since 5.18 stirs them into its random
+ * guest is told by an event, of ACPI or by an interrupt of its own, as the
+ * architecture has it. Linux since 5.18 stirs them into its random
  * numbers, so that two machines from one image do not draw the same ones.
  *
  * A migration is no clone: the ID goes along unchanged, as do a reset and a
@@ -23,6 +24,7 @@
 #include "vmm/arch.h"
 #include "vmm/base/log.h"
 #include "vmm/device.h"
+#include "vmm/irq.h"
 #include "vmm/vm.h"
 
 /**
@@ -37,11 +39,13 @@ struct vmgenid_state {
  * struct vmgenid - the device
  * @dev: the device
  * @addr: where the guest finds the ID
+ * @irq: its interrupt; without a controller where it has none
  * @s: the ID
  */
 struct vmgenid {
 	struct device dev;
 	gpa_t addr;
+	struct irq_line irq;
 	struct vmgenid_state s;
 };
 
@@ -63,14 +67,19 @@ static int draw(struct vmgenid *v, struct error *err)
 /* The gate of a paused machine is closed: the guest sees it at its resume. */
 static int new_generation(struct device *dev, struct error *err)
 {
+	struct vmgenid *v = to_vmgenid(dev);
 	int ret;
 
 	mutex_lock(&dev->lock);
-	ret = draw(to_vmgenid(dev), err);
+	ret = draw(v, err);
 	mutex_unlock(&dev->lock);
-	if (!ret)
+	if (ret)
+		return ret;
+	if (v->irq.chip)
+		irq_line_pulse(&v->irq);
+	else
 		acpi_pm_event(dev->vm, ACPI_EVENT_GENERATION);
-	return ret;
+	return 0;
 }
 
 static int vmgenid_realize(struct device *dev, struct error *err)
@@ -84,6 +93,8 @@ static int vmgenid_realize(struct device *dev, struct error *err)
 		return error_set(err, -ENODEV, "%s has no place for it",
 				 arch_name);
 	v->addr = gpa(res->base);
+	if (res->gsi != ARCH_NO_GSI)
+		irq_line_init(&v->irq, &dev->vm->irq, res->gsi);
 	ret = draw(v, err);
 	if (ret)
 		return ret;

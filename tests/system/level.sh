@@ -9,7 +9,10 @@
 # A /dev/kvm alone is not enough: on a processor without svm and vmx it may be
 # one that emulates each instruction of a guest's kernel.
 
-if ! grep -q -w -E 'svm|vmx' /proc/cpuinfo; then
+if [ "${DEB_ARCH:-$(dpkg --print-architecture)}" != \
+	"$(dpkg --print-architecture)" ]; then
+	echo "nested: the guests are for $DEB_ARCH, QEMU emulates such a machine"
+elif ! grep -q -w -E 'svm|vmx' /proc/cpuinfo; then
 	echo "nested: the processor offers no hardware virtualization" \
 		"(no svm or vmx in /proc/cpuinfo), QEMU emulates one that does"
 elif [ ! -e /dev/kvm ]; then

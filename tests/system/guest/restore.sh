@@ -62,6 +62,15 @@ sync
 check "the root file system is written" \
 	[ -e /root/before -a -s /root/counter ]
 same "the timer goes on" "$(sleep 1; echo slept)" slept
-same "the tables name the generation ID" \
-	"$(cat /sys/bus/acpi/devices/LKVM0001:00/modalias)" \
-	"acpi:LKVM0001:VM_GEN_COUNTER:VMGENCTR:"
+case $(uname -m) in
+aarch64)
+	same "the tree names the generation ID" "$(tr -d '\000' \
+		</sys/firmware/devicetree/base/rng@40000000/compatible)" \
+		microsoft,vmgenid
+	;;
+*)
+	same "the tables name the generation ID" \
+		"$(cat /sys/bus/acpi/devices/LKVM0001:00/modalias)" \
+		"acpi:LKVM0001:VM_GEN_COUNTER:VMGENCTR:"
+	;;
+esac

@@ -325,7 +325,6 @@ TEST_F(boot, tree_describes_the_machine)
 	testvm_add(self->vm, "pl031", 0, "");
 	testvm_add(self->vm, "pl061", 0, "");
 	testvm_add(self->vm, "vmgenid", 0, "");
-	testvm_add(self->vm, "pci-host", 0, "");
 	fdt = make_tree(self, true);
 	ASSERT_NE(NULL, fdt);
 	EXPECT_STREQ("console=ttyS0", text(fdt, "/chosen", "bootargs"));

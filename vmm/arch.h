@@ -202,6 +202,12 @@ int arch_vcpu_nmi(struct vcpu *vcpu, struct error *err) __must_check;
 unsigned long arch_vm_type(int kvm_fd, u64 memory_bytes);
 /* Most vCPUs that a machine can have on this host. */
 u32 arch_cpus_max(int kvm_fd);
+/*
+ * Can KVM's dirty rings of this host be relied on? They are when KVM looks at a
+ * ring's level each time before it enters the guest, as it does where the
+ * processor virtualizes.
+ */
+bool arch_dirty_rings_are_exact(void);
 /* What the kernel command line needs before the user's own words. */
 const char *arch_default_cmdline(void);
 

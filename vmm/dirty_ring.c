@@ -16,18 +16,26 @@
  * What no vCPU writes (tables that KVM saves for an interrupt controller) is in
  * no ring: architectures where that happens have a bitmap beside the rings.
  *
+ * KVM keeps a ring from getting full by looking at its level before it enters
+ * the guest. One that runs a guest in another way may not: rings are used by
+ * themselves only where the architecture says that they are exact, and one that
+ * was full is an error.
+ *
  * Threads: the one that takes the log, and vCPUs.
  *
  * Specification: KVM-API 8.29, 8.32 (KVM_CAP_DIRTY_LOG_RING and its variants),
  * 4.130 (KVM_RESET_DIRTY_RINGS is listed with them).
  */
 #include <linux/kvm.h>
+#include <pthread.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "vmm/arch.h"
 #include "vmm/base/bitmap.h"
 #include "vmm/base/math.h"
 #include "vmm/dirty_ring.h"
@@ -113,6 +121,9 @@ int dirty_rings_init(struct dirty_rings *r, struct guest_memory *memory,
 	mutex_init(&r->lock, LOCK_LEAF);
 	r->memory = memory;
 	r->vm_fd = memory->vm_fd;
+	/* Nobody has asked: where they are good. */
+	if (!entries && !arch_dirty_rings_are_exact())
+		entries = DIRTY_RING_NONE;
 	if (r->vm_fd >= 0 && entries != DIRTY_RING_NONE)
 		ret = enable_rings(r, entries ? entries : RING_ENTRIES, err);
 	if (ret || !r->entries)
@@ -209,24 +220,56 @@ static u32 collect_one(struct dirty_rings *r, struct dirty_ring *ring)
 	return n;
 }
 
+/*
+ * KVM stops at a signal, with pages that are neither in a ring nor protected
+ * any more; so there is none meanwhile.
+ */
+static int hand_back(const struct dirty_rings *r, u64 entries)
+{
+	sigset_t all, before;
+	int ret = 0;
+
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &before);
+	while (entries) {
+		ret = ioctl(r->vm_fd, KVM_RESET_DIRTY_RINGS, 0);
+		if (ret <= 0)
+			break;
+		entries -= min_of(entries, (u64)ret);
+	}
+	if (ret < 0)
+		ret = -errno;
+	else
+		ret = entries ? -EPROTO : 0;
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	return ret;
+}
+
 /**
  * dirty_rings_collect() - mark what the rings say, and empty them
  * @r: the rings
  *
  * Context: under @r->lock; vCPUs may run.
- * Return: 0, or what KVM said.
+ * Return: 0; -EOVERFLOW: KVM let a ring fill up, so entries are missing; or
+ * what KVM said.
  */
 int dirty_rings_collect(struct dirty_rings *r)
 {
-	u32 i, n = 0;
+	u64 all = 0;
+	u32 i, n;
 
 	mutex_assert_held(&r->lock);
-	for (i = 0; i < r->nr; i++)
-		if (r->ring[i].entries)
-			n += collect_one(r, &r->ring[i]);
-	if (n && ioctl(r->vm_fd, KVM_RESET_DIRTY_RINGS, 0) < 0)
-		return -errno;
-	return 0;
+	for (i = 0; i < r->nr; i++) {
+		if (!r->ring[i].entries)
+			continue;
+		n = collect_one(r, &r->ring[i]);
+		/* KVM keeps some free, unless it did not look. */
+		r->overflown |= n == r->entries;
+		all += n;
+	}
+	if (r->overflown)
+		return -EOVERFLOW;
+	return all ? hand_back(r, all) : 0;
 }
 
 /**
@@ -244,6 +287,9 @@ int dirty_rings_empty(struct dirty_rings *r, struct error *err)
 	mutex_lock(&r->lock);
 	ret = dirty_rings_collect(r);
 	mutex_unlock(&r->lock);
+	if (ret == -EOVERFLOW)
+		return error_set(err, ret,
+				 "KVM has let a dirty ring overflow: start the machine with LKVM_DIRTY_RING=0 in the environment");
 	return ret ? error_set(err, ret, "KVM_RESET_DIRTY_RINGS: %s",
 			       strerror(-ret)) : 0;
 }

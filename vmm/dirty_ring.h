@@ -28,6 +28,7 @@ struct dirty_ring {
  * @vm_fd: KVM's machine
  * @entries: of each ring, a power of two; 0: KVM keeps a dirty log instead
  * @bitmap: KVM also has a bitmap, for what no vCPU writes
+ * @overflown: entries were lost, and the rings are of no use any more
  * @lock: protects the rings; who holds it sees no page that is marked and can
  *        still be written unseen (LOCK_LEAF)
  * @ring: for each vCPU, by its number
@@ -38,6 +39,7 @@ struct dirty_rings {
 	int vm_fd;
 	u32 entries;
 	bool bitmap;
+	bool overflown;
 	struct mutex lock;
 	struct dirty_ring *ring;
 	u32 nr;

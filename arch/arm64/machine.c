@@ -99,6 +99,16 @@ u32 arch_cpus_max(int kvm_fd)
 }
 
 /**
+ * arch_dirty_rings_are_exact() - can dirty rings of this host be relied on?
+ *
+ * Return: true, KVM needs EL2 here.
+ */
+bool arch_dirty_rings_are_exact(void)
+{
+	return true;
+}
+
+/**
  * arch_irq_routes() - the lines of devices, as KVM wants them
  * @entries: to be filled
  * @max: room in it

@@ -13,6 +13,7 @@
  *
  * Context: the main loop's thread throughout, vCPUs parked or not there yet.
  */
+#include <cpuid.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -24,6 +25,9 @@
 #include "vmm/arch.h"
 #include "vmm/base/math.h"
 #include "vmm/vm.h"
+
+#define CPUID_ECX_VMX	BIT(5)		/* of 1, Intel SDM volume 2, CPUID */
+#define CPUID_ECX_SVM	BIT(2)		/* of 0x80000001, AMD APM volume 3 */
 
 #define PCI_MMIO64_SIZE		(64 * GIB)
 #define PCI_MMIO64_ALIGN	GIB
@@ -82,6 +86,24 @@ u32 arch_cpus_max(int kvm_fd)
 	if (ids)
 		cpus = min_of(cpus, ids);
 	return max_of(min_of(cpus, (u32)VM_CPUS_MAX), 1u);
+}
+
+/**
+ * arch_dirty_rings_are_exact() - can dirty rings of this host be relied on?
+ *
+ * A KVM that does without VMX and SVM runs many instructions of a guest between
+ * two looks at a ring's level, and writes over entries nobody has read.
+ *
+ * Return: true where the processor virtualizes.
+ */
+bool arch_dirty_rings_are_exact(void)
+{
+	u32 eax, ebx, ecx, edx;
+
+	if (__get_cpuid(1, &eax, &ebx, &ecx, &edx) && ecx & CPUID_ECX_VMX)
+		return true;
+	return __get_cpuid(0x80000001, &eax, &ebx, &ecx, &edx) &&
+	       ecx & CPUID_ECX_SVM;
 }
 
 /**

@@ -139,6 +139,8 @@ u64 memory_block_data(const struct memory_block *b, u64 page, u64 end);
 u64 guest_memory_size(const struct guest_memory *memory);
 int guest_memory_discard(struct guest_memory *memory, gpa_t addr, u64 len,
 			 u64 *given) __must_check;
+void guest_memory_discard_mapped(struct guest_memory *memory,
+				 const struct iovec *iov, u64 *given);
 
 int guest_memory_track_start(struct guest_memory *memory) __must_check;
 void guest_memory_track_stop(struct guest_memory *memory);

@@ -137,3 +137,34 @@ int guest_memory_discard(struct guest_memory *memory, gpa_t addr, u64 len,
 	}
 	return 0;
 }
+
+/**
+ * guest_memory_discard_mapped() - give back the whole pages of a vector
+ * @memory: the machine's memory
+ * @iov: a vector that guest_map() has made for writing
+ * @given: raised by the bytes that went back
+ *
+ * Context: any thread; may block. The guest may run.
+ */
+void guest_memory_discard_mapped(struct guest_memory *memory,
+				 const struct iovec *iov, u64 *given)
+{
+	const u8 *host = iov->iov_base;
+	u64 start, end;
+	u32 i;
+
+	for (i = 0; i < memory->nr; i++) {
+		struct memory_block *b = &memory->blocks[i];
+
+		if (host < b->host || (u64)(host - b->host) >= b->size)
+			continue;
+		start = (u64)(host - b->host);
+		end = round_down_to(start + min_of((u64)iov->iov_len,
+						   b->size - start),
+				    MEMORY_PAGE_SIZE);
+		start = round_up_to(start, MEMORY_PAGE_SIZE);
+		if (start < end && !guest_memory_discard(memory,
+				gpa_add(b->gpa, start), end - start, given))
+			return;
+	}
+}

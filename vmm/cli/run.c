@@ -106,7 +106,6 @@ static const struct cli_letter run_letters[] = {
 
 static const struct cli_absent run_absent[] = {
 	{ "9p", 0, NO_DEVICE("9p file system") },
-	{ "balloon", 0, NO_DEVICE("balloon device") },
 	{ "vfio-pci", 0, NO_DEVICE("device assignment") },
 	{ "vnc", 0, NO_DEVICE("graphics") },
 	{ "gtk", 0, NO_DEVICE("graphics") },

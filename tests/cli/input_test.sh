@@ -34,7 +34,7 @@ run "name that will not do" 2 "--name: character 2" --name a/b
 run "name too long" 2 "--name: 60 characters, give 1 to 48" --name \
 	xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx
 
-for word in "--9p /,tag" "--balloon" "--firmware x" "--sandbox x" \
+for word in "--9p /,tag" "--firmware x" "--sandbox x" \
 	"--virtio-legacy" "--vnc" "--vfio-pci 0:0.0" "--debug-ioport"; do
 	# shellcheck disable=SC2086
 	bad "kvmtool's $word is not there" 2 \
@@ -156,7 +156,7 @@ chmod 700 "$XDG_RUNTIME_DIR/lkvm"
 
 # ---- other commands -----------------------------------------------------------
 
-for command in stop pause resume stat "debug --dump"; do
+for command in stop pause resume stat balloon "stat -m" "debug --dump"; do
 	# shellcheck disable=SC2086
 	bad "$command: which machine" 2 "--name NAME or --all" $command
 	# shellcheck disable=SC2086
@@ -167,11 +167,14 @@ for command in stop pause resume stat "debug --dump"; do
 	bad "$command: a name that will not do" 2 "--name: character 1" \
 		$command -n ../x
 done
+bad "balloon: two sizes" 2 "give one of" balloon -n nobody -i 1 -d 1
+bad "balloon: no size" 2 "--inflate=x: not a size" balloon -n nobody -i x
+bad "balloon: too much" 2 "--size=9T: out of range" balloon -n nobody --size 9T
 bad "debug: nothing to do" 2 "give --dump or --nmi" debug -n nobody
 bad "help: no such command" 2 "no command frob" help frob
 
 check "help" "$LKVM" help
-for command in run list stop pause resume restore stat debug version help; do
+for command in run list stop pause resume restore stat balloon debug version help; do
 	check "help $command" "$LKVM" help $command
 	same "$command --help is help $command" "$("$LKVM" $command --help)" \
 		"$("$LKVM" help $command)"

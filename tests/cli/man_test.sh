@@ -52,7 +52,7 @@ options_of_program()
 	"$LKVM" help --words "$1" | cut -f 1-3 | sort
 }
 
-for command in run list stop pause resume snapshot restore receive migrate stat debug; do
+for command in run list stop pause resume snapshot restore receive migrate stat balloon debug; do
 	options_of_page "$man/lkvm-$command.1" >page
 	options_of_program $command >program
 	check "lkvm-$command(1) has the options of the program" \

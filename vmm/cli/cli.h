@@ -129,6 +129,7 @@ struct cli {
 	const struct cli_command *command;
 };
 
+extern const struct cli_command cli_balloon;
 extern const struct cli_command cli_debug;
 extern const struct cli_command cli_help;
 extern const struct cli_command cli_list;

@@ -261,6 +261,8 @@ static const struct control_command *const other_commands[] = {
 	&control_snapshot_cancel,
 	&control_migrate,
 	&control_migrate_cancel,
+	&control_balloon,
+	&control_memory_stat,
 };
 
 /**

@@ -108,4 +108,8 @@ extern const struct control_command control_snapshot_cancel;
 extern const struct control_command control_migrate;
 extern const struct control_command control_migrate_cancel;
 
+/* control_balloon.c */
+extern const struct control_command control_balloon;
+extern const struct control_command control_memory_stat;
+
 #endif /* LKVM_CONTROL_PRIV_H */

@@ -23,6 +23,7 @@ static const struct cli_command *const commands[] = {
 	&cli_receive,
 	&cli_migrate,
 	&cli_stat,
+	&cli_balloon,
 	&cli_debug,
 	&cli_state_schema,
 	&cli_version,

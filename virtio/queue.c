@@ -258,6 +258,25 @@ static void bell_rung(struct io_watch *watch)
 
 /* ---- control ---------------------------------------------------------------- */
 
+static void queue_leave(struct virtio_queue *q)
+{
+	const struct virtio_ops *ops = q->v->setup.ops;
+
+	q->discard |= atomic_load(&q->stop_wanted) & VIRTIO_STOP_DISCARD;
+	q->stopping = true;
+	/* One more, so that the queue is still there when that returns. */
+	q->inflight++;
+	if (ops->queue_stop)
+		ops->queue_stop(q);
+	queue_release(q);
+}
+
+/*
+ * A stop of before, which came for a queue that had stopped by then, may still
+ * be waiting in front of this start, and a later stop is one with it. So what
+ * is wanted now counts: a stop that is wanted later than this look finds no
+ * stop waiting and is posted.
+ */
 static void queue_begin(struct loop_call *call)
 {
 	struct virtio_queue *q = container_of(call, struct virtio_queue, start);
@@ -269,23 +288,17 @@ static void queue_begin(struct loop_call *call)
 	list_add_tail(&q->loop->queues, &q->link);
 	if (ops->queue_start)
 		ops->queue_start(q);
+	if (atomic_load(&q->stop_wanted))
+		queue_leave(q);
 }
 
 static void queue_end(struct loop_call *call)
 {
 	struct virtio_queue *q = container_of(call, struct virtio_queue, stop);
-	const struct virtio_ops *ops = q->v->setup.ops;
 
-	/* A reset after a pause: it may be silent by now. */
-	if (list_is_empty(&q->link))
-		return;
-	q->discard |= atomic_load(&q->discard_wanted);
-	q->stopping = true;
-	/* One more, so that the queue is still there when that returns. */
-	q->inflight++;
-	if (ops->queue_stop)
-		ops->queue_stop(q);
-	queue_release(q);
+	/* It may be silent by now. */
+	if (!list_is_empty(&q->link))
+		queue_leave(q);
 }
 
 /**
@@ -318,7 +331,7 @@ void virtio_queue_start(struct virtio_queue *q)
 	assert(q->phase == VIRTIO_QUEUE_IDLE);
 	q->phase = VIRTIO_QUEUE_RUNNING;
 	atomic_store(&q->silent, false);
-	atomic_store(&q->discard_wanted, false);
+	atomic_store(&q->stop_wanted, 0);
 	iothread_post(q->loop->thread, &q->start);
 }
 
@@ -335,8 +348,8 @@ void virtio_queue_stop(struct virtio_queue *q, bool discard)
 {
 	if (q->phase == VIRTIO_QUEUE_IDLE)
 		return;
-	if (discard)
-		atomic_store(&q->discard_wanted, true);
+	atomic_fetch_or(&q->stop_wanted,
+			VIRTIO_STOP | (discard ? VIRTIO_STOP_DISCARD : 0));
 	q->phase = VIRTIO_QUEUE_STOPPING;
 	iothread_post(q->loop->thread, &q->stop);
 }

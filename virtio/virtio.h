@@ -150,7 +150,7 @@ enum virtio_queue_phase {
  * @event: its notifications, without an exit; device's lock
  * @start: posted to begin
  * @stop: posted to end
- * @discard_wanted: for @stop: nobody wants what is in flight
+ * @stop_wanted: set of VIRTIO_STOP bits: it is to end; 0 while it is to run
  * @silent: the loop has given @ring back
  * @ring: the ring
  * @link: in &virtio_loop.queues; the loop's, as is what follows
@@ -180,7 +180,7 @@ struct virtio_queue {
 	struct bus_event event;
 	struct loop_call start;
 	struct loop_call stop;
-	_Atomic bool discard_wanted;
+	_Atomic u32 stop_wanted;
 	_Atomic bool silent;
 	struct virtio_ring ring;
 	struct list link;

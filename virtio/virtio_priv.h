@@ -10,6 +10,10 @@
 #define VIRTIO_BAR_REGS		0
 #define VIRTIO_BAR_MSIX		2
 
+/* &virtio_queue.stop_wanted */
+#define VIRTIO_STOP		BIT(0)
+#define VIRTIO_STOP_DISCARD	BIT(1)	/* nobody wants what is in flight */
+
 static inline struct virtio_device *virtio_of_pci(struct pci_device *pci)
 {
 	return container_of(pci, struct virtio_device, pci);

@@ -641,6 +641,35 @@ TEST_F(blk, pause_with_requests_in_flight)
 	}
 }
 
+/*
+ * Stops that come twice, for a chain that cannot be and for a reset, right
+ * before a queue is started and stopped again: none may be lost.
+ */
+TEST_F(blk, stops_in_a_row)
+{
+	const struct virtio_buf bad[] = {
+		{ UINT64_MAX - 4096, 16, false },
+	};
+	struct test_random rnd;
+	u32 round, polls;
+
+	test_random_init(&rnd);
+	for (round = 0; round < 300; round++) {
+		virtio_driver_add(self->vq, bad, 1, false);
+		virtio_driver_notify(self->vq);
+		polls = (u32)test_random_below(&rnd, 4);
+		while (polls--)
+			testvm_poll(self->vm);
+		if (test_random_below(&rnd, 2))
+			usleep((u32)test_random_below(&rnd, 100));
+		self->drv.arena_next = self->buf + BUF;
+		begin(self, variant->features | BLK_FEATURES);
+		ASSERT_EQ(0, test_quiesce(self->dev));
+		self->dev->class->ops->resume(self->dev);
+	}
+	EXPECT_EQ(0, rw(self, VIRTIO_BLK_T_IN, 0, 512));
+}
+
 /* The machine ends in the middle. */
 TEST_F(blk, end_with_requests_in_flight)
 {

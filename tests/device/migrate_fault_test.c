@@ -8,6 +8,10 @@
  */
 #include "tests/device/test_migrate.h"
 
+#include <xxhash.h>
+
+#include "tests/lib/channel_fault.h"
+
 #define MS	1000000ULL
 
 static u64 now_ns(void)
@@ -285,6 +289,309 @@ TEST_F(migrate, round_of_one_connection_alone_is_not_waited_for)
 	migrate(_metadata, self, NEVER);
 	EXPECT_GE(1, runs_here(self) + self->target.runs);
 	end_target(self);
+}
+
+/* ---- frames that are not what they were ----------------------------------------- */
+
+/**
+ * enum lie - what becomes of one frame
+ * @LIE_TYPE: it is another one
+ * @LIE_POS: its position is another one
+ * @LIE_FAR: its position is beyond everything
+ * @LIE_LEN: its length is another one than that of its payload
+ * @LIE_HUGE: its length is greater than everything
+ * @LIE_RESERVED: what must be 0 is not
+ * @LIE_PAYLOAD: a byte of its payload is another one
+ * @LIE_SUM: the payload's checksum is wrong
+ * @LIE_HEAD_SUM: the header's is
+ * @LIE_MAGIC: it is no frame
+ * @LIE_TWICE: it comes again
+ * @LIE_NEVER: it does not come
+ * @LIE_HALF: its second half does not come, and then nothing
+ * @LIE_CUT: likewise, and the connections end
+ * @LIES: how many there are
+ */
+enum lie {
+	LIE_TYPE,
+	LIE_POS,
+	LIE_FAR,
+	LIE_LEN,
+	LIE_HUGE,
+	LIE_RESERVED,
+	LIE_PAYLOAD,
+	LIE_SUM,
+	LIE_HEAD_SUM,
+	LIE_MAGIC,
+	LIE_TWICE,
+	LIE_NEVER,
+	LIE_HALF,
+	LIE_CUT,
+	LIES,
+};
+
+/**
+ * struct liar - changes a frame
+ * @rnd: how
+ * @lie: what it does
+ * @type: to the first frame of this type
+ * @told: it has done so
+ */
+struct liar {
+	struct test_random *rnd;
+	enum lie lie;
+	u32 type;
+	bool told;
+};
+
+static void lie_in_header(struct liar *l, struct carried *f)
+{
+	struct frame_header *h = f->h;
+	u64 number = test_random_u64(l->rnd);
+
+	switch (l->lie) {
+	case LIE_TYPE:
+		h->type = cpu_to_le16((u16)(number % (FRAME_TYPES + 2)));
+		break;
+	case LIE_POS:
+		h->pos = cpu_to_le64(le64_to_cpu(h->pos) ^
+				     BIT(number % 30));
+		break;
+	case LIE_FAR:
+		h->pos = cpu_to_le64(number);
+		break;
+	case LIE_LEN:
+		h->len = cpu_to_le64(le64_to_cpu(h->len) ^ BIT(number % 16));
+		break;
+	case LIE_HUGE:
+		h->len = cpu_to_le64(number);
+		break;
+	case LIE_RESERVED:
+		h->reserved = cpu_to_le16(1);
+		break;
+	case LIE_MAGIC:
+		h->magic = cpu_to_le32((u32)number);
+		break;
+	case LIE_SUM:
+		h->sum = cpu_to_le64(number);
+		break;
+	default:
+		break;
+	}
+}
+
+static void lie_in_payload(struct liar *l, struct carried *f)
+{
+	if (!f->len)
+		return;
+	f->data[test_random_below(l->rnd, f->len)] ^= 0x10;
+	f->h->sum = cpu_to_le64(XXH3_64bits(f->data, f->len));
+}
+
+static void send_half(struct carrier *c, struct carried *f)
+{
+	int to = c->pair[f->link][f->to_target];
+	u64 half = (sizeof(*f->h) + f->len) / 2;
+
+	if (move_all(to, f->h, min_of(half, sizeof(*f->h)), true) &&
+	    half > sizeof(*f->h))
+		(void)move_all(to, f->data, half - sizeof(*f->h), true);
+}
+
+static enum carriage tell_lie(void *arg, struct carrier *c, struct carried *f)
+{
+	int to = c->pair[f->link][f->to_target];
+	struct liar *l = arg;
+
+	if (l->told || f->type != l->type)
+		return CARRY;
+	l->told = true;
+	lie_in_header(l, f);
+	if (l->lie == LIE_PAYLOAD)
+		lie_in_payload(l, f);
+	f->h->head_sum = cpu_to_le64(XXH3_64bits(f->h,
+			offsetof(struct frame_header, head_sum)));
+	if (l->lie == LIE_HEAD_SUM)
+		f->h->head_sum ^= cpu_to_le64(1);
+	if (l->lie == LIE_HALF || l->lie == LIE_CUT)
+		send_half(c, f);
+	if (l->lie == LIE_TWICE &&
+	    (!move_all(to, f->h, sizeof(*f->h), true) ||
+	     !move_all(to, f->data, f->len, true)))
+		return CUT;
+	if (l->lie == LIE_CUT)
+		return CUT;
+	return l->lie == LIE_HALF ? STALL : l->lie == LIE_NEVER ? DROP : CARRY;
+}
+
+static void one_lie(struct __test_metadata *_metadata,
+		    FIXTURE_DATA(migrate) *self, struct liar *l)
+{
+	bool here, there;
+
+	l->told = false;
+	migrate(_metadata, self, NEVER);
+	here = runs_here(self);
+	there = self->target.runs && !self->target.err.code;
+	/* A machine may also be there and paused: the word can say so. */
+	EXPECT_GE(1, here + there)
+		TH_LOG("lie %u about %s: here %d (%s), there %d (%s)", l->lie,
+		       frame_name(l->type), here, self->result.text, there,
+		       self->target.err.text);
+	EXPECT_EQ(here, self->result.code != 0)
+		TH_LOG("lie %u about %s: %s", l->lie, frame_name(l->type),
+		       self->result.text);
+	EXPECT_EQ(NULL, strchr(self->result.text, '\n'));
+	EXPECT_EQ(NULL, strchr(self->target.err.text, '\n'));
+	EXPECT_TRUE(here || self->target.vm);
+	end_target(self);
+	if (!here) {
+		EXPECT_EQ(0, device_disks_take(self->vm, &self->err));
+		EXPECT_EQ(0, vm_resume(self->vm, &self->err));
+	}
+}
+
+TEST_F_TIMEOUT(migrate, lies_end_it_or_change_nothing, 1000)
+{
+	struct liar l = { .rnd = &self->rnd };
+	bool all = getenv("LKVM_LONG");
+	u32 told = 0;
+
+	self->carrier_setup.see = tell_lie;
+	self->carrier_setup.arg = &l;
+	self->silence_ms = 300;
+	self->decide_ms = 1500;
+	self->target_setup.patience_ms = 600;
+	for (l.type = FRAME_HELLO; l.type < FRAME_ERROR; l.type++)
+		for (l.lie = 0; l.lie < LIES; l.lie++)
+			if (all || !test_random_below(&self->rnd, 6)) {
+				one_lie(_metadata, self, &l);
+				told++;
+			}
+	printf("# %u lies\n", told);
+}
+
+/* ---- every call of a socket fails once ---------------------------------------- */
+
+/**
+ * struct sweep - a connection of which a call fails
+ * @f: it, for one side and one of its connections
+ * @on_target: which side
+ * @link: which connection
+ * @fault: what happens
+ * @at: at which call
+ * @made: there is @f
+ */
+struct sweep {
+	struct channel_faulty f;
+	bool on_target;
+	u32 link;
+	enum channel_fault fault;
+	u64 at;
+	bool made;
+};
+
+static struct channel *make_faulty(void *arg, struct channel *ch, u32 link)
+{
+	struct sweep *s = arg;
+
+	if (link != s->link)
+		return ch;
+	if (channel_faulty_init(&s->f, ch, s->fault, s->at, s->at + 1))
+		abort();
+	s->f.owns_inner = true;
+	s->made = true;
+	return &s->f.ch;
+}
+
+static bool is_harmless(enum channel_fault fault)
+{
+	return fault <= FAULT_EAGAIN;
+}
+
+/* Whatever happens, one has the machine, and its memory is what it was. */
+static void check_sweep(struct __test_metadata *_metadata,
+			FIXTURE_DATA(migrate) *self, const struct sweep *s)
+{
+	bool here = runs_here(self);
+	bool there = self->target.runs && !self->target.err.code;
+
+	EXPECT_EQ(1, here + there)
+		TH_LOG("%s at call %llu of the %s's connection %u: here %d (%s), there %d (%s)",
+		       channel_fault_name(s->fault), s->at,
+		       s->on_target ? "target" : "source", s->link, here,
+		       self->result.text, there, self->target.err.text);
+	EXPECT_EQ(here, self->result.code != 0);
+	if (is_harmless(s->fault) || !s->f.hit)
+		EXPECT_TRUE(there) TH_LOG("%s at call %llu: %s; %s",
+					  channel_fault_name(s->fault), s->at,
+					  self->result.text,
+					  self->target.err.text);
+	if (there)
+		EXPECT_EQ(0, memcmp(testvm_ram(self->vm, 0, RAM),
+				    testvm_ram(self->target.vm, 0, RAM), RAM));
+}
+
+static void sweep_one(struct __test_metadata *_metadata,
+		      FIXTURE_DATA(migrate) *self, struct sweep *s)
+{
+	bool hangs = s->fault == FAULT_HANG;
+
+	s->made = false;
+	self->wrap = s->on_target ? NULL : make_faulty;
+	self->wrap_arg = s;
+	self->target_setup.wrap = s->on_target ? make_faulty : NULL;
+	self->target_setup.arg = s;
+	self->silence_ms = hangs ? 300 : 0;
+	self->decide_ms = hangs ? 1500 : 300;
+	self->target_setup.patience_ms = hangs ? 600 : 0;
+	migrate(_metadata, self, NEVER);
+	check_sweep(_metadata, self, s);
+	end_target(self);
+	if (s->made)
+		channel_faulty_destroy(&s->f);
+	/* Where it was, for the next one. */
+	if (!runs_here(self)) {
+		EXPECT_EQ(0, device_disks_take(self->vm, &self->err));
+		EXPECT_EQ(0, vm_resume(self->vm, &self->err))
+			TH_LOG("%s", self->err.text);
+	}
+}
+
+static void sweep_calls(struct __test_metadata *_metadata,
+			FIXTURE_DATA(migrate) *self, bool on_target, u32 link)
+{
+	struct sweep s = { .on_target = on_target, .link = link };
+	u64 calls, done = 0, stride, first;
+
+	sweep_one(_metadata, self, &s);
+	calls = s.f.calls;
+	EXPECT_LT(4, calls);
+	for (s.fault = FAULT_NONE + 1; s.fault < FAULTS; s.fault++) {
+		stride = getenv("LKVM_LONG") ? 1 : calls / 3;
+		if (s.fault == FAULT_HANG && stride > 1)
+			stride = calls;
+		first = test_random_below(&self->rnd, stride);
+		for (s.at = first; s.at < calls; s.at += stride, done++)
+			sweep_one(_metadata, self, &s);
+	}
+	/* And at every call, where that comes to an end. */
+	s.at = UINT64_MAX;
+	for (s.fault = FAULT_PART; s.fault <= FAULT_EAGAIN; s.fault++, done++)
+		sweep_one(_metadata, self, &s);
+	printf("# %s, connection %u: %llu calls, %llu migrations\n",
+	       on_target ? "target" : "source", link, calls, done);
+}
+
+TEST_F_TIMEOUT(migrate, every_call_of_the_source_fails_once, 3000)
+{
+	sweep_calls(_metadata, self, false, 0);
+	sweep_calls(_metadata, self, false, 1);
+}
+
+TEST_F_TIMEOUT(migrate, every_call_of_the_target_fails_once, 3000)
+{
+	sweep_calls(_metadata, self, true, 0);
+	sweep_calls(_metadata, self, true, 1);
 }
 
 TEST_HARNESS_MAIN

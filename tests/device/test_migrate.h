@@ -125,6 +125,8 @@ FIXTURE(migrate) {
 	struct error err;
 	char image[256];
 	struct vm *vm;
+	struct channel *(*wrap)(void *arg, struct channel *ch, u32 link);
+	void *wrap_arg;
 	struct target target, target_setup;
 	struct carrier carrier, carrier_setup;
 	struct migrate *m;
@@ -451,6 +453,8 @@ static inline void connect_all(struct __test_metadata *_metadata,
 					far));
 		ASSERT_EQ(0, channel_stream_open(near[0], near[0], "target",
 						 &links[i], &self->err));
+		if (self->wrap)
+			links[i] = self->wrap(self->wrap_arg, links[i], i);
 		c->pair[i][0] = near[1];
 		c->pair[i][1] = far[1];
 		self->target.fds[i] = far[0];
@@ -461,6 +465,7 @@ static inline void connect_all(struct __test_metadata *_metadata,
 static inline void migrate(struct __test_metadata *_metadata,
 			   FIXTURE_DATA(migrate) *self, u32 cut_after)
 {
+	u32 i;
 	struct channel *links[2];
 	struct migrate_request req = {
 		.links = links, .links_nr = self->links, .peer = "target",
@@ -489,6 +494,9 @@ static inline void migrate(struct __test_metadata *_metadata,
 		TH_LOG("%s", self->err.text);
 	while (!self->done)
 		iothread_run_once(&self->vm->loop, true);
+	/* As lkvm does: its connections are closed. */
+	for (i = 0; self->result.code && i < self->links; i++)
+		frame_link_close(&self->m->links[i]);
 	while (!self->leave_target && sem_wait(&self->target.over) < 0)
 		;
 }

@@ -14,7 +14,7 @@
 
 static const char *const names[FAULTS] = {
 	"none", "one-byte", "part", "eintr", "eagain", "eio", "enospc",
-	"epipe", "eof", "hang",
+	"epipe", "econnreset", "eof", "hang",
 };
 
 const char *channel_fault_name(enum channel_fault fault)
@@ -66,7 +66,9 @@ static ssize_t faulty_move(struct channel *ch, const struct iovec *iov,
 	struct channel_faulty *f = to_faulty(ch);
 	u64 call = f->calls++;
 
-	if (f->fault == FAULT_NONE || (f->at != UINT64_MAX && call != f->at))
+	f->injected = f->fault != FAULT_NONE &&
+		      (f->at == UINT64_MAX || call == f->at);
+	if (!f->injected)
 		return inner_move(f, iov, iov_nr, pos, write);
 	f->hit = true;
 	switch (f->fault) {
@@ -94,6 +96,8 @@ static ssize_t faulty_move(struct channel *ch, const struct iovec *iov,
 		return -ENOSPC;
 	case FAULT_EPIPE:
 		return -EPIPE;
+	case FAULT_ECONNRESET:
+		return -ECONNRESET;
 	default:
 		/* What a batch finds, the call after it finds too. */
 		f->at = f->at == UINT64_MAX ? f->at : f->calls;
@@ -131,12 +135,15 @@ static ssize_t faulty_pwritev(struct channel *ch, const struct iovec *iov,
 
 /*
  * A socket that can be read and written at once is ready; the reading end of
- * an empty pipe never is, for neither direction.
+ * an empty pipe never is, for neither direction. What the real channel waits
+ * for is waited for.
  */
 static int faulty_poll_fd(struct channel *ch, bool write)
 {
 	struct channel_faulty *f = to_faulty(ch);
 
+	if (!f->injected && f->inner->ops->poll_fd)
+		return f->inner->ops->poll_fd(f->inner, write);
 	return f->fault == FAULT_HANG ? f->never[0] : f->ready[0];
 }
 
@@ -153,6 +160,8 @@ static int faulty_zero(struct channel *ch, u64 pos, u64 len)
 			return -ENOSPC;
 		if (f->fault == FAULT_EPIPE)
 			return -EPIPE;
+		if (f->fault == FAULT_ECONNRESET)
+			return -ECONNRESET;
 	}
 	return f->inner->ops->zero ? f->inner->ops->zero(f->inner, pos, len) :
 				     -EOPNOTSUPP;
@@ -182,7 +191,12 @@ static s64 faulty_size(struct channel *ch)
 
 static void faulty_close(struct channel *ch)
 {
+	struct channel_faulty *f = to_faulty(ch);
+
 	/* Its memory is the test's. */
+	if (f->owns_inner)
+		channel_close(f->inner);
+	f->closed = true;
 }
 
 static const struct channel_ops faulty_ops = {
@@ -214,7 +228,8 @@ int channel_faulty_init(struct channel_faulty *f, struct channel *inner,
 
 void channel_faulty_destroy(struct channel_faulty *f)
 {
-	channel_close(&f->ch);
+	if (!f->closed)
+		channel_close(&f->ch);
 	close(f->never[0]);
 	close(f->never[1]);
 	close(f->ready[0]);

@@ -15,6 +15,7 @@
  * @FAULT_EIO: the medium fails
  * @FAULT_ENOSPC: no space left
  * @FAULT_EPIPE: the peer has closed
+ * @FAULT_ECONNRESET: the peer is gone
  * @FAULT_EOF: reads find the end, writes move nothing
  * @FAULT_HANG: not ready, and never will be
  * @FAULTS: how many there are
@@ -28,6 +29,7 @@ enum channel_fault {
 	FAULT_EIO,
 	FAULT_ENOSPC,
 	FAULT_EPIPE,
+	FAULT_ECONNRESET,
 	FAULT_EOF,
 	FAULT_HANG,
 	FAULTS,
@@ -36,11 +38,14 @@ enum channel_fault {
 /**
  * struct channel_faulty - a channel around another one that fails on purpose
  * @ch: the channel to be used
- * @inner: the real one; not owned
+ * @inner: the real one
+ * @owns_inner: it is closed with this one
+ * @closed: this one is
  * @fault: what goes wrong
  * @at: at which call, counted from 0; UINT64_MAX: at every call
  * @calls: calls up to now
  * @hit: the fault has happened
+ * @injected: the last call did what it did because of the fault
  * @ready: a socket pair whose first end is ready for both directions
  * @never: a pipe whose first end is ready for none
  * @rnd: for FAULT_PART
@@ -48,10 +53,13 @@ enum channel_fault {
 struct channel_faulty {
 	struct channel ch;
 	struct channel *inner;
+	bool owns_inner;
+	bool closed;
 	enum channel_fault fault;
 	u64 at;
 	u64 calls;
 	bool hit;
+	bool injected;
 	int ready[2];
 	int never[2];
 	struct test_random rnd;

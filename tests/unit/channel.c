@@ -80,6 +80,8 @@ static int fault_code(enum channel_fault fault, bool write)
 		return -EIO;
 	case FAULT_ENOSPC:
 		return -ENOSPC;
+	case FAULT_ECONNRESET:
+		return -ECONNRESET;
 	case FAULT_EPIPE:
 		return -EPIPE;
 	case FAULT_EOF:

@@ -542,7 +542,7 @@ static void sweep_one(struct __test_metadata *_metadata,
 	self->target_setup.wrap = s->on_target ? make_faulty : NULL;
 	self->target_setup.arg = s;
 	self->silence_ms = hangs ? 300 : 0;
-	self->decide_ms = hangs ? 1500 : 300;
+	self->decide_ms = 3000;
 	self->target_setup.patience_ms = hangs ? 600 : 0;
 	migrate(_metadata, self, NEVER);
 	check_sweep(_metadata, self, s);

@@ -435,7 +435,7 @@ static bool tell_times(struct times *t, const char *what)
 	if (!t->nr)
 		return true;
 	qsort(t->ns, t->nr, sizeof(t->ns[0]), by_size);
-	printf("# until 'stays here', guest %s: median %.1f ms, 90 %% %.1f ms, most %.1f ms, of %u\n",
+	printf("# until it stays, guest %s: median %.1f ms, 90 %% %.1f ms, most %.1f ms, of %u\n",
 	       what, (double)t->ns[t->nr / 2] / 1e6,
 	       (double)t->ns[t->nr * 9 / 10] / 1e6,
 	       (double)t->ns[t->nr - 1] / 1e6, t->nr);

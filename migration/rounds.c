@@ -279,8 +279,13 @@ void rounds_report(const struct rounds *r, struct rounds_report *report)
 	const struct figures *f = &r->figures;
 	const struct memory_save *ms = &r->ms;
 	const struct peer_stats *sent;
-	u64 total = atomic_load(&ms->progress.total);
+	u64 total;
 
+	memset(report, 0, sizeof(*report));
+	/* Pairs with the store in rounds_aim(). */
+	if (!atomic_load(&r->aimed))
+		return;
+	total = atomic_load(&ms->progress.total);
 	*report = (struct rounds_report){
 		.rounds = atomic_load(&f->rounds),
 		.throttle = atomic_load(&f->throttle),
@@ -292,8 +297,6 @@ void rounds_report(const struct rounds *r, struct rounds_report *report)
 		.pages_again = atomic_load(&ms->count.again),
 		.pages_zero = atomic_load(&ms->count.zero),
 	};
-	if (!atomic_load(&r->aimed))
-		return;
 	sent = channel_peer_stats(r->to.peer);
 	report->sent = atomic_load(&sent->data);
 	report->lent = atomic_load(&sent->lent);

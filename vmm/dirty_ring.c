@@ -23,8 +23,7 @@
  *
  * Threads: the one that takes the log, and vCPUs.
  *
- * Specification: KVM-API 8.29, 8.32 (KVM_CAP_DIRTY_LOG_RING and its variants),
- * 4.130 (KVM_RESET_DIRTY_RINGS is listed with them).
+ * Specification: KVM-API 8.29.
  */
 #include <linux/kvm.h>
 #include <pthread.h>
@@ -41,8 +40,13 @@
 #include "vmm/dirty_ring.h"
 #include "vmm/guest_memory.h"
 
-/* 256 KiB a vCPU: 64 MiB can be written before the vCPU has to stop. */
+/*
+ * 256 KiB a vCPU: 64 MiB can be written before the vCPU has to stop. Machines of
+ * more than 16 vCPUs share 4 MiB, but with less than 1024 a ring is full at once.
+ */
 #define RING_ENTRIES	16384U
+#define RINGS_TOTAL	(16 * RING_ENTRIES)
+#define RING_LEAST	1024U
 
 /* The headers of some architectures are older than their rings. */
 #define RING_PAGE	64
@@ -101,6 +105,15 @@ static int enable_rings(struct dirty_rings *r, u32 entries, struct error *err)
 	return 0;
 }
 
+static u32 good_entries(u32 vcpus)
+{
+	u32 entries = RING_ENTRIES;
+
+	while (entries > RING_LEAST && entries > RINGS_TOTAL / vcpus)
+		entries /= 2;
+	return entries;
+}
+
 /**
  * dirty_rings_init() - have KVM keep rings, where it can
  * @r: to be filled
@@ -125,7 +138,8 @@ int dirty_rings_init(struct dirty_rings *r, struct guest_memory *memory,
 	if (!entries && !arch_dirty_rings_are_exact())
 		entries = DIRTY_RING_NONE;
 	if (r->vm_fd >= 0 && entries != DIRTY_RING_NONE)
-		ret = enable_rings(r, entries ? entries : RING_ENTRIES, err);
+		ret = enable_rings(r, entries ? entries :
+				   good_entries(vcpus), err);
 	if (ret || !r->entries)
 		return ret;
 	r->ring = calloc(vcpus, sizeof(*r->ring));

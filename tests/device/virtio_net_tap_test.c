@@ -22,6 +22,7 @@
 
 #define HDR		sizeof(struct net_hdr)
 #define ENTRIES		64
+#define NO_NETWORK	"a network of one's own needs root here"
 #define TYPE		0x88b5	/* for experiments: nobody else sends it */
 
 #define F(name)		BIT_ULL(NET_F_##name)
@@ -46,7 +47,7 @@ FIXTURE_SETUP(tap)
 {
 	self->wire = -1;
 	if (!own_network() || access("/dev/net/tun", R_OK | W_OK))
-		SKIP(return, "a network of one's own needs root here");
+		return;
 	self->vm = testvm_create(16 * MIB);
 }
 
@@ -158,6 +159,8 @@ TEST_F(tap, frames_go_out_and_come_in)
 	u32 i, len;
 	u16 id;
 
+	if (!self->vm)
+		SKIP(return, NO_NETWORK);
 	CARD_UP("tap", WANTED, 3);
 	out.addr = self->buf;
 	make_frame(frame, sizeof(frame), 1);
@@ -207,6 +210,8 @@ TEST_F(tap, segments_are_cut_by_whoever_is_best_at_it)
 	struct virtio_buf out = { 0, HDR + len, false };
 	u64 features = WANTED | F(CSUM) | F(HOST_TSO4);
 
+	if (!self->vm)
+		SKIP(return, NO_NETWORK);
 	CARD_UP("tap", features, 3);
 	if (!(virtio_driver_offered(&self->drv) & F(HOST_TSO4)))
 		SKIP(return, "this host's taps have no offloads");
@@ -229,6 +234,8 @@ TEST_F(tap, pairs_of_queues)
 	u8 got[2048];
 	u32 i;
 
+	if (!self->vm)
+		SKIP(return, NO_NETWORK);
 	CARD_UP("tap,mq=2", WANTED | F(MQ), 5);
 	out.addr = self->buf + 4096;
 	EXPECT_EQ(2, testvm_mmio_read(self->vm, self->drv.config + 8, 2));
@@ -255,6 +262,8 @@ TEST_F(tap, offloads_are_switched)
 	__le64 none = cpu_to_le64(0), csum = cpu_to_le64(F(GUEST_CSUM));
 	__le64 tso = cpu_to_le64(F(GUEST_CSUM) | F(GUEST_TSO4));
 
+	if (!self->vm)
+		SKIP(return, NO_NETWORK);
 	CARD_UP("tap", WANTED | F(GUEST_CSUM) | F(CTRL_GUEST_OFFLOADS), 3);
 	EXPECT_EQ(NET_CTRL_OK, command(&self->drv, self->buf, 2,
 				       NET_CTRL_OFFLOADS, 0, &none, 8));
@@ -270,6 +279,8 @@ TEST_F(tap, an_interface_has_one_user)
 	struct error err = ERROR_INIT;
 	struct device *dev;
 
+	if (!self->vm)
+		SKIP(return, NO_NETWORK);
 	CARD_UP("tap", WANTED, 3);
 	EXPECT_EQ(-EBUSY, testvm_try_add(self->vm, "network", 1, TEST_SLOT + 1,
 					 "tap,tapif=tap0", &dev, &err));
@@ -284,6 +295,8 @@ TEST_F(tap, a_descriptor_is_inherited)
 	char options[32];
 	u8 got[2048];
 
+	if (!self->vm)
+		SKIP(return, NO_NETWORK);
 	memcpy(ifr.ifr_name, "tap0", 5);
 	ASSERT_EQ(0, ioctl(fd, TUNSETIFF, &ifr));
 	ASSERT_EQ(0, system("ip link set tap0 up"));
@@ -306,6 +319,8 @@ TEST_F(tap, an_interface_that_goes_takes_the_link_along)
 	struct virtio_buf in = { 0, 2048, true };
 	u32 i;
 
+	if (!self->vm)
+		SKIP(return, NO_NETWORK);
 	CARD_UP("tap", WANTED, 3);
 	in.addr = self->buf;
 	for (i = 0; i < 32; i++)

@@ -12,17 +12,13 @@
 /* Interrupt controller */
 #define ARM64_GICD_BASE		0x08000000ULL
 #define ARM64_GICD_SIZE		0x10000ULL
-#define ARM64_V2M_BASE		0x08020000ULL
-#define ARM64_V2M_SIZE		0x1000ULL
 #define ARM64_ITS_BASE		0x08080000ULL
 #define ARM64_ITS_SIZE		0x20000ULL
 #define ARM64_GICR_BASE		0x0a000000ULL
 #define ARM64_GICR_SIZE		0x20000ULL	/* each CPU's */
 
-/* Shared peripheral interrupts: lines of devices, then messages (GICv2m) */
+/* Shared peripheral interrupts: lines of devices, then some that are free. */
 #define ARM64_LINES		32
-#define ARM64_V2M_SPI		32
-#define ARM64_V2M_SPIS		160
 #define ARM64_SPI_FIRST		32	/* interrupt id of the first */
 #define ARM64_GIC_IRQS		224	/* a multiple of 32, with those of CPUs */
 

@@ -9,27 +9,29 @@
 stage_foreign()
 {
 	case $DEB_ARCH in
-	arm64) triplet=aarch64-linux-gnu ;;
+	arm64) foreign=aarch64-linux-gnu ;;
 	*) die "no libraries for $DEB_ARCH" ;;
 	esac
-	libraries=$1/.root/lib/$triplet
-	mkdir -p "$libraries"
-	todo=$2
-	while [ -n "$todo" ]; do
+	foreign_dir=$1/.root/lib/$foreign
+	mkdir -p "$foreign_dir"
+	foreign_todo=$2
+	while [ -n "$foreign_todo" ]; do
 		# shellcheck disable=SC2086
-		names=$(readelf -d $todo |
+		foreign_names=$(readelf -d $foreign_todo |
 			sed -n 's/.*(NEEDED).*\[\(.*\)\].*/\1/p' | sort -u)
-		todo=
-		for name in $names; do
-			[ ! -e "$libraries/$name" ] || continue
-			file=$(find "$(sh tests/lib/sysroot.sh "$DEB_ARCH")" \
-				"/usr/$triplet/lib" -name "$name" | head -n 1)
-			[ -n "$file" ] || die "no package has $name"
-			cp -L "$file" "$libraries/"
-			todo="$todo $libraries/$name"
+		foreign_todo=
+		for foreign_name in $foreign_names; do
+			[ ! -e "$foreign_dir/$foreign_name" ] || continue
+			foreign_file=$(find "$(sh tests/lib/sysroot.sh "$DEB_ARCH")" \
+				"/usr/$foreign/lib" -name "$foreign_name" |
+				head -n 1)
+			[ -n "$foreign_file" ] ||
+				die "no package has $foreign_name"
+			cp -L "$foreign_file" "$foreign_dir/"
+			foreign_todo="$foreign_todo $foreign_dir/$foreign_name"
 		done
 	done
-	cp -L "/usr/$triplet/lib/"ld-linux* "$1/.root/lib/"
+	cp -L "/usr/$foreign/lib/"ld-linux* "$1/.root/lib/"
 }
 
 # stage_program STAGE FILE NAME: the program as STAGE/NAME, with its libraries.

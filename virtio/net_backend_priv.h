@@ -36,5 +36,4 @@ int net_passt_open(const struct net_config *config, const char *card,
 int net_forward_parse(const char *text, bool probe, struct net_forward *fwd,
 		      struct error *err) __must_check;
 
-
 #endif /* LKVM_NET_BACKEND_PRIV_H */

@@ -258,7 +258,7 @@ static const struct net_backend_ops tap_ops = {
 static int explain(int code, const char *name, struct error *err)
 {
 	const char *hint = code == -EPERM || code == -EACCES ?
-		"; it takes CAP_NET_ADMIN, or an interface that is yours (ip tuntap add mode tap user NAME)" :
+		"; it takes CAP_NET_ADMIN, or an interface that was made for you" :
 		code == -EBUSY ? "; somebody else uses it" :
 		code == -EINVAL ?
 		"; with mq= it must be made with multi_queue" : "";

@@ -1,0 +1,94 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# virtio_test.sh - sockets and the balloon of machines that run
+#
+# The guest is tests/kvm's, which idles and has no drivers for them.
+
+# shellcheck disable=SC2154 # $work is common.sh's
+. "$(dirname "$0")/common.sh"
+kvm_or_skip
+
+# start NAME ARGUMENT...: starts a machine and waits until its guest idles.
+start()
+{
+	start_name=$1
+	shift
+	"$LKVM" run --name "$start_name" -k "$GUEST" -m 64 -c 1 --nodefaults \
+		-p test=idle "$@" </dev/null >"$start_name.out" \
+		2>"$start_name.err" &
+	pid=$!
+	for _ in $(seq 300); do
+		grep -q 'guest: idle' "$start_name.out" && return
+		sleep 0.1
+	done
+	cat "$start_name.out" "$start_name.err"
+	return 1
+}
+
+# ends NAME: ends a machine and waits for it.
+ends()
+{
+	"$LKVM" stop -n "$1" --force && ! wait "$pid"
+}
+
+socket=$XDG_RUNTIME_DIR/lkvm/one.vsock
+
+check "a machine starts" start one --vsock 3 --balloon
+
+# ---- sockets ------------------------------------------------------------------
+
+same "the socket is the owner's" "$(stat -c %a "$socket")" 600
+refuse "another machine at the same path" \
+	"vsock0: path=$socket: another program listens there; name another one" \
+	"$LKVM" run --name two -k "$GUEST" --vsock "3,path=$socket"
+check "and the socket is still there" test -S "$socket"
+
+# ---- balloon ------------------------------------------------------------------
+
+takes()
+{
+	"$LKVM" balloon -n one "$@" >said 2>&1
+	sed 's/^one: the balloon //' said
+}
+same "balloon: it takes nothing" "$(takes)" \
+	"takes 0 MiB of 64 MiB, and is to take 0 MiB"
+same "balloon: inflate" "$(takes -i 20)" \
+	"takes 0 MiB of 64 MiB, and is to take 20 MiB"
+same "balloon: once more" "$(takes --inflate 10M)" \
+	"takes 0 MiB of 64 MiB, and is to take 30 MiB"
+same "balloon: deflate" "$(takes -d 25)" \
+	"takes 0 MiB of 64 MiB, and is to take 5 MiB"
+same "balloon: deflate by more than there is" "$(takes --deflate 25)" \
+	"takes 0 MiB of 64 MiB, and is to take 0 MiB"
+same "balloon: size" "$(takes --size 8192K)" \
+	"takes 0 MiB of 64 MiB, and is to take 8 MiB"
+refuse "balloon: more than all" \
+	"one has 64 MiB of memory, a balloon cannot take 65 MiB" \
+	"$LKVM" balloon -n one --size 65
+same "balloon: and that changes nothing" "$(takes)" \
+	"takes 0 MiB of 64 MiB, and is to take 8 MiB"
+refuse "stat -m: a guest without a driver" "has no driver for the balloon" \
+	"$LKVM" stat -m -n one
+
+# ---- the end ------------------------------------------------------------------
+
+check "it ends" ends one
+check "nothing is left" test ! -e "$socket"
+
+check "a machine without them" start one
+refuse "balloon: there is none" "one has no balloon; start it with --balloon" \
+	"$LKVM" balloon -n one -i 1
+refuse "stat -m: there is none" "one has no balloon; start it with --balloon" \
+	"$LKVM" stat -n one --memory
+check "it ends as well" ends one
+
+check "one that is going to be killed" start one --vsock 3
+kill -9 "$pid"
+wait "$pid" 2>/dev/null
+check "it leaves its socket" test -S "$socket"
+check "the next one is not kept from starting" start one --vsock 3
+check "and ends" ends one
+same "nothing is left of either" "$(left_behind)" ""
+
+tap_done

@@ -48,7 +48,7 @@ packages()
 		kbuild
 		;;
 	system)
-		echo qemu-system-x86 e2fsprogs binutils cpio perl-base
+		echo qemu-system-x86 e2fsprogs binutils cpio perl-base iproute2
 		;;
 	arm64)
 		packages system

@@ -20,14 +20,17 @@ new_disk()
 }
 
 # machine_start NAME OPTION...: starts a machine in the background. It reads its
-# console from the fifo NAME.in, and writes it to NAME.log.
+# console from the fifo NAME.in, and writes it to NAME.log. Its own name is that
+# up to a dot. The words in machine_host stand before the command.
 machine_start()
 {
 	machine=$1
 	shift
 	rm -f "$machine.in" "$machine.log"
 	mkfifo "$machine.in"
-	timeout "$machine_limit" ./lkvm run --name "$machine" -k vmlinuz -m 256 "$@" \
+	# shellcheck disable=SC2086
+	timeout "$machine_limit" ${machine_host:-} ./lkvm run \
+		--name "${machine%%.*}" -k vmlinuz -m 256 "$@" \
 		<"$machine.in" >"$machine.log" 2>"$machine.err" &
 	machine_pid=$!
 	# Held open, or the console would see the end of its input.

@@ -99,7 +99,7 @@ arm64)
 	outer_terminals='/dev/ttyS0 /dev/ttyS1'
 	;;
 *)
-	outer_modules=kvm-amd
+	outer_modules="kvm-amd veth sch_netem"
 	outer_terminals='/dev/ttyS1 /dev/ttyS2'
 	;;
 esac

@@ -44,6 +44,8 @@ make_stage()
 	mkdir -p "$temp/stage/tests"
 	cp -r tests/lib tests/system "$temp/stage/tests/"
 	stage_program "$temp/stage" "$lkvm" lkvm
+	stage_program "$temp/stage" "$(PATH=$PATH:/sbin command -v ip)" ip
+	stage_program "$temp/stage" "$(PATH=$PATH:/sbin command -v tc)" tc
 	stage_copy "$temp/stage" "$kernel/vmlinuz" vmlinuz
 	stage_copy "$temp/stage" "$image" root.img
 }

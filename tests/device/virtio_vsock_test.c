@@ -498,7 +498,7 @@ TEST_F(vsock, answers_wait_for_buffers_and_packets_for_answers)
 		while (virtio_driver_add(vq, &buf, 1, false) >= 0)
 			sent++;
 		virtio_driver_notify(vq);
-		g->drv.timeout_ms = 100;
+		g->drv.timeout_ms = 500;
 	} while (virtio_driver_wait(vq, &id, &len) && sent < 1000);
 	/* It takes no more than it can answer; the rest is in the queue. */
 	EXPECT_EQ(VSOCK_REPLIES_MAX + 8, sent);

@@ -219,8 +219,12 @@ static void step_register(struct fuzz *f, struct program *p)
 	testvm_mmio_write(f->vm, base + (reg & 0x7f), value, 1U << len % 4);
 }
 
+/* Reached again: awake, and where it was. */
 static void bars_back(struct fuzz *f)
 {
+	u32 pm = testvm_capability(f->vm, SLOT, PCI_CAP_ID_PM);
+
+	testvm_config_write(f->vm, SLOT, pm + PCI_PM_CTRL, 0, 2);
 	testvm_config_write(f->vm, SLOT, PCI_BASE_ADDRESS_0, (u32)f->bar0, 4);
 	testvm_config_write(f->vm, SLOT, PCI_BASE_ADDRESS_1,
 			    (u32)(f->bar0 >> 32), 4);

@@ -200,10 +200,11 @@ static void take_nothing_more(struct at_frame *a, struct carrier *c,
 {
 	u32 i;
 
-	move_all(c->pair[f->link][0], f->h, sizeof(*f->h), true);
 	/* The source cannot write any more, but could still read. */
 	for (i = 0; i < c->nr; i++)
 		shutdown(c->pair[i][0], SHUT_RD);
+	if (!move_all(c->pair[f->link][0], f->h, sizeof(*f->h), true))
+		printf("# %m\n");
 	a->seen_ns = now_ns();
 }
 

@@ -388,8 +388,8 @@ TEST_F(vsock, the_host_connects)
 TEST_F(vsock, lines_that_will_not_do)
 {
 	static const char *const bad[] = {
-		"\n", "CONNECT\n", "CONNECT \n", "CONNECT x\n", "connect 1\n",
-		"CONNECT 1 \n", "CONNECT -1\n", "CONNECT 4294967296\n",
+		"\n", "CONNECT\n", "CONNECT\040\n", "CONNECT x\n", "connect 1\n",
+		"CONNECT 1\040\n", "CONNECT -1\n", "CONNECT 4294967296\n",
 		"CONNECT 00000000000000000000000000000000000001\n",
 		"GET / HTTP/1.1\r\nHost: here and there and nowhere\r\n",
 	};

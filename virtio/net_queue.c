@@ -46,7 +46,7 @@ static bool header_is_ok(const struct virtio_device *v,
 		{ NET_HDR_GSO_TCPV6, NET_F_HOST_TSO6 },
 		{ NET_HDR_GSO_UDP_L4, NET_F_HOST_USO },
 	};
-	u8 type = hdr->gso_type & (u8)~NET_HDR_GSO_ECN;
+	u8 type = hdr->gso_type & (NET_HDR_GSO_ECN - 1);
 	u32 i;
 
 	if ((hdr->flags & NET_HDR_F_NEEDS_CSUM) &&

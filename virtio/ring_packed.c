@@ -230,7 +230,7 @@ bool ring_packed_wants_signal(struct virtio_ring *ring)
 		return flags != VIRTQ_EVENT_DISABLE;
 	event = ring_get16(ring->driver + EVENT_OFF_WRAP,
 			   memory_order_relaxed);
-	off = event & (u16)~VIRTQ_EVENT_WRAP;
+	off = event & (VIRTQ_EVENT_WRAP - 1);
 	/* It is of the round before this one. */
 	if (!!(event & VIRTQ_EVENT_WRAP) != ring->used_wrap)
 		off = (u16)(off - ring->size);

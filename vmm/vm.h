@@ -103,8 +103,9 @@ enum vm_clock {
  *       RAM that begins as zeros
  * @kvm_path: "/dev/kvm"
  * @dirty_ring: entries of each vCPU's dirty ring at most, a power of two; 0 for
- *              as many as are good, where rings are exact; DIRTY_RING_NONE for none: KVM keeps a dirty
- *              log of each slot, as it does where it has no rings
+ *              as many as are good, where rings are exact; DIRTY_RING_NONE for
+ *              none: KVM keeps a dirty log of each slot, as it does where it
+ *              has no rings
  * @runtime: the folder for sockets of devices that were given no other place;
  *           NULL for none
  * @disks_elsewhere: another machine still has the locks of the disks:

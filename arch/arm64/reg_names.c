@@ -106,8 +106,8 @@ static const struct named names[] = {
 };
 
 #define SYSREG_PART(_id, _part)						\
-	(u32)(((_id) & KVM_REG_ARM64_SYSREG_##_part##_MASK) >>		\
-	      KVM_REG_ARM64_SYSREG_##_part##_SHIFT)
+	((u32)(((_id) & KVM_REG_ARM64_SYSREG_##_part##_MASK) >>		\
+	       KVM_REG_ARM64_SYSREG_##_part##_SHIFT))
 
 /**
  * reg_name() - what a register is called

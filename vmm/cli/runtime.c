@@ -4,9 +4,9 @@
  *
  * Each running machine has two files in the user's runtime folder:
  * NAME.sock, its control socket, and NAME.lock, which it holds locked with
- * flock() as long as it lives; and NAME.vsock, if it has such a device. The folder is $XDG_RUNTIME_DIR/lkvm, else
- * /run/user/UID/lkvm, else /tmp/lkvm-UID; it must belong to the user and be
- * open to nobody else.
+ * flock() as long as it lives; and NAME.vsock, if it has such a device. The
+ * folder is $XDG_RUNTIME_DIR/lkvm, else /run/user/UID/lkvm, else /tmp/lkvm-UID;
+ * it must belong to the user and be open to nobody else.
  *
  * The lock decides: whoever gets it has the name, so of two starts at once one
  * is refused, and what a killed machine has left behind is found to be stale

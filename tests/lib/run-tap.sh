@@ -1,9 +1,11 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# run-tap.sh [-t SECONDS] [-s SUMMARY] [-p PREFIX] PROGRAM... - runs TAP programs
+# run-tap.sh [-t SECONDS] [-j JOBS] [-s SUMMARY] [-p PREFIX] PROGRAM... - runs TAP
+# programs
 #
-# Shows what each program prints as it comes, and then adds up what it said.
+# Shows what each program prints as it comes, and then adds up what it said. With
+# -j so many run at once, and each is shown when it has ended.
 # One line for each program goes to the file SUMMARY: passed, failed and skipped
 # tests, and its name. Without -s the sum is printed as the last line, and the
 # exit code tells whether all passed.
@@ -15,11 +17,13 @@
 set -u
 
 limit=600
+jobs=1
 summary=
 prefix=
-while getopts t:s:p: opt; do
+while getopts t:j:s:p: opt; do
 	case $opt in
 	t) limit=$OPTARG ;;
+	j) jobs=$OPTARG ;;
 	s) summary=$OPTARG ;;
 	p) prefix=$OPTARG ;;
 	*) exit 2 ;;
@@ -31,6 +35,28 @@ temp=$(mktemp -d) || exit 2
 trap 'rm -rf "$temp"' EXIT
 trap 'exit 130' INT TERM
 sums=${summary:-$temp/summary}
+
+# all_at_once PROGRAM...: each by a run of this script that has only that one.
+all_at_once()
+{
+	# shellcheck disable=SC2016
+	printf '%s\n' "$@" | xargs -P "$jobs" -I PROGRAM sh -c '
+		log=$1/log.$$
+		sh "$2" -t "$3" -s "$4" -p "$5" "$6" >"$log" 2>&1
+		flock "$1/lock" cat "$log"' \
+		sh "$temp" "$0" "$limit" "$sums" "$prefix" PROGRAM
+}
+
+if [ "$jobs" -gt 1 ]; then
+	touch "$sums"
+	before=$(wc -l <"$sums")
+	all_at_once "$@"
+	if [ $(($(wc -l <"$sums") - before)) != $# ]; then
+		echo "not ok - some of $# programs were lost"
+		echo "0 1 0 some of $# programs were lost" >>"$sums"
+	fi
+	set --
+fi
 
 for program; do
 	name=$prefix$program

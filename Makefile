@@ -112,6 +112,8 @@ cflags		+= -fsanitize=address,undefined -fno-sanitize-recover=undefined	\
 ldflags		+= -fsanitize=address,undefined
 else ifeq ($(SAN),thread)
 cflags		+= -fsanitize=thread -fno-omit-frame-pointer
+# It does not know fences, which gcc only says of those that it inlines.
+cflags		+= $(if $(findstring clang,$(CC)),,-Wno-tsan)
 ldflags		+= -fsanitize=thread
 else
 $(error SAN is address or thread)

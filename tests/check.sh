@@ -186,9 +186,11 @@ step_arm64()
 	# shellcheck disable=SC2086
 	DEB_ARCH=arm64 sh tests/system/programs.sh -s "$summary" $programs \
 		</dev/null
+	before=$(wc -l <"$summary")
 	DEB_ARCH=arm64 GUEST_CPUS="${GUEST_CPUS:-1}" sh tests/system/run.sh \
 		-l "$arm64/lkvm" -s "$summary" tests/system/test-restore.sh \
 		</dev/null
+	[ "$(wc -l <"$summary")" -gt "$before" ] || failed "arm64: no result"
 }
 
 [ $# -gt 0 ] ||

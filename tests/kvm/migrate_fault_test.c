@@ -243,7 +243,7 @@ static bool settle(FIXTURE_DATA(fault) *self, struct outcome *o)
 			return false;
 	/* It may have been killed, or have heard of it, only now. */
 	if (self->proxy.plan.act == PROXY_KILL_TARGET && o->target &&
-	    self->proxy.acted_ns && machine_wait(target(self), 1000) >= 0) {
+	    self->proxy.acted_ns && machine_wait(target(self), WAIT_MS) >= 0) {
 		o->target = false;
 		o->target_ended = true;
 	}

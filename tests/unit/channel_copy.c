@@ -77,7 +77,7 @@ TEST_F(copy, every_fault_at_every_call)
 					at + 1));
 				f.ch.control = &control;
 				channel_control_deadline(&control,
-					fault == FAULT_HANG ? 50 : 0);
+					fault == FAULT_HANG ? 250 : 0);
 				ret = channel_copy_all(target ? &f.ch :
 					self->to_ch, target ? self->from_ch :
 					&f.ch, SIZE, &done, &self->err);

@@ -41,7 +41,7 @@ struct at_frame {
 	void (*before)(struct at_frame *a, struct carrier *c,
 		       struct carried *f);
 	FIXTURE_DATA(migrate) *self;
-	u64 seen_ns;
+	_Atomic u64 seen_ns;
 	u64 round;
 };
 
@@ -205,7 +205,6 @@ static void take_nothing_more(struct at_frame *a, struct carrier *c,
 		shutdown(c->pair[i][0], SHUT_RD);
 	if (!move_all(c->pair[f->link][0], f->h, sizeof(*f->h), true))
 		printf("# %m\n");
-	a->seen_ns = now_ns();
 }
 
 /* What the target may have to say is not worth stopping the guest for. */

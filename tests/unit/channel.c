@@ -111,7 +111,7 @@ TEST_F(channel, write_sweep)
 							 at, at + 1));
 			f.ch.control = &control;
 			channel_control_deadline(&control,
-						 fault == FAULT_HANG ? 5 : 0);
+						 fault == FAULT_HANG ? 100 : 0);
 			ret = channel_pwritev_all(&f.ch, self->iov, VECTORS,
 						  1000, &self->err);
 			if (!f.hit || fault_is_survived(fault)) {
@@ -158,7 +158,7 @@ TEST_F(channel, read_sweep)
 							 at, at + 1));
 			f.ch.control = &control;
 			channel_control_deadline(&control,
-						 fault == FAULT_HANG ? 5 : 0);
+						 fault == FAULT_HANG ? 100 : 0);
 			ret = channel_preadv_all(&f.ch, iov, VECTORS, 1000,
 						 &self->err);
 			if (!f.hit || fault_is_survived(fault)) {
@@ -247,7 +247,7 @@ static void sweep_batch(struct __test_metadata *_metadata,
 							 at, at + 1));
 			f.ch.control = &self->control;
 			channel_control_deadline(&self->control,
-						 fault == FAULT_HANG ? 50 : 0);
+						 fault == FAULT_HANG ? 100 : 0);
 			ret = move_batch(&f.ch, write ? self->data :
 					 self->copy, write, &self->err);
 			if (!f.hit || fault_is_survived(fault)) {
@@ -308,7 +308,7 @@ TEST_F(batch, scattered_write_sweep)
 							 at, at + 1));
 			f.ch.control = &self->control;
 			channel_control_deadline(&self->control,
-						 fault == FAULT_HANG ? 50 : 0);
+						 fault == FAULT_HANG ? 100 : 0);
 			ret = channel_pwrite_pieces_all(&f.ch, pieces, 6,
 							&self->err);
 			if (f.hit && !fault_is_survived(fault)) {

@@ -277,7 +277,7 @@ static void sweep(struct __test_metadata *_metadata,
 		ASSERT_EQ(0, channel_faulty_init(&bad, mem, fault, at, 1));
 		bad.ch.control = &self->control;
 		channel_control_deadline(&self->control,
-					 fault == FAULT_HANG ? 20 : 20000);
+					 fault == FAULT_HANG ? 100 : 20000);
 		out.ch = sending ? &bad.ch : mem;
 		in.ch = sending ? mem : &bad.ch;
 		out.sent = 0;

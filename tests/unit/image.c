@@ -237,7 +237,7 @@ TEST_F(image, save_sweep)
 							 at + 1));
 			f.ch.control = &control;
 			channel_control_deadline(&control,
-						 fault == FAULT_HANG ? 20 : 0);
+						 fault == FAULT_HANG ? 100 : 0);
 			ret = save(w, &f.ch, &w->err);
 			hits += f.hit;
 			if (!f.hit || survives(fault))
@@ -285,7 +285,7 @@ TEST_F(image, load_sweep)
 							 at + 1));
 			f.ch.control = &control;
 			channel_control_deadline(&control,
-						 fault == FAULT_HANG ? 20 : 0);
+						 fault == FAULT_HANG ? 100 : 0);
 			ret = load(w, &f.ch, &w->err);
 			hits += f.hit;
 			ASSERT_EQ(f.hit && !survives(fault), ret != 0);

@@ -38,6 +38,7 @@
 #include <time.h>
 
 #include "devices/platform.h"
+#include "vmm/base/clock.h"
 #include "vmm/base/math.h"
 #include "vmm/console.h"
 #include "vmm/vm.h"
@@ -198,14 +199,6 @@ static void rx_clear(struct serial *p)
 	memset(p->s.rx, 0, sizeof(p->s.rx));
 	p->s.rx_nr = 0;
 	p->s.break_told = 0;
-}
-
-static u64 now_ns(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (u64)ts.tv_sec * 1000000000ULL + (u64)ts.tv_nsec;
 }
 
 /* In loopback the line is cut; a guest with flow control may say "not now". */

@@ -33,21 +33,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "migration/channel.h"
+#include "vmm/base/clock.h"
 #include "vmm/base/math.h"
 
 #define WINDOW_IOVS	64
-
-static u64 now_ns(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (u64)ts.tv_sec * 1000000000ULL + (u64)ts.tv_nsec;
-}
 
 /**
  * channel_control_init() - a job that nobody has cancelled, without deadline

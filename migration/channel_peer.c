@@ -29,6 +29,7 @@
 #include <time.h>
 
 #include "migration/channel_peer.h"
+#include "vmm/base/clock.h"
 #include "vmm/base/math.h"
 
 #define PIECE		(256U << 10)
@@ -84,14 +85,6 @@ struct channel_peer {
 static struct channel_peer *to_peer(const struct channel *ch)
 {
 	return container_of((struct channel *)ch, struct channel_peer, ch);
-}
-
-static u64 now_ns(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (u64)ts.tv_sec * 1000000000ULL + (u64)ts.tv_nsec;
 }
 
 /* Until this much may go; a cancellation is seen by the transfer itself. */

@@ -25,13 +25,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
-#include <time.h>
 
 #include "migration/channel_peer.h"
 #include "migration/disks.h"
 #include "migration/machine_state.h"
 #include "migration/migrate.h"
 #include "vmm/arch.h"
+#include "vmm/base/clock.h"
 #include "vmm/base/log.h"
 #include "vmm/base/math.h"
 #include "vmm/device.h"
@@ -47,14 +47,6 @@
 #define LAST_WORDS_MS	2000
 /* A destination without a word notices a dead link and ends before that. */
 #define DECIDE_MS	90000
-
-static u64 now_ns(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (u64)ts.tv_sec * 1000000000ULL + (u64)ts.tv_nsec;
-}
 
 /* ---- on the main loop --------------------------------------------------- */
 

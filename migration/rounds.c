@@ -11,10 +11,10 @@
  * loop, which the others have it do.
  */
 #include <string.h>
-#include <time.h>
 
 #include "migration/channel_peer.h"
 #include "migration/rounds.h"
+#include "vmm/base/clock.h"
 #include "vmm/base/log.h"
 #include "vmm/base/math.h"
 #include "vmm/vm.h"
@@ -24,14 +24,6 @@
 #define ROUNDS_PATIENT	3		/* before the guest is slowed down */
 #define THROTTLE_FIRST	20		/* percent */
 #define THROTTLE_STEP	10
-
-static u64 now_ns(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (u64)ts.tv_sec * 1000000000ULL + (u64)ts.tv_nsec;
-}
 
 /**
  * rounds_init() - no rounds yet

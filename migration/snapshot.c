@@ -15,11 +15,11 @@
  */
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "migration/machine_state.h"
 #include "migration/snapshot.h"
 #include "vmm/arch.h"
+#include "vmm/base/clock.h"
 #include "vmm/base/math.h"
 #include "vmm/vm.h"
 
@@ -27,14 +27,6 @@
 #define ROUNDS_MAX	30
 #define PAUSE_GOAL_NS	20000000ULL	/* for the last pages */
 #define PAGES_LEAST	256		/* not worth another round */
-
-static u64 now_ns(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (u64)ts.tv_sec * 1000000000ULL + (u64)ts.tv_nsec;
-}
 
 /* Rounds over memory while the guest runs; ends with a taken dirty log. */
 static int live_rounds(struct snapshot *s, struct error *err)

@@ -18,10 +18,10 @@
  */
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "devices/pci/msix.h"
 #include "virtio/virtio_priv.h"
+#include "vmm/base/clock.h"
 #include "vmm/base/log.h"
 #include "vmm/base/math.h"
 #include "vmm/vm.h"
@@ -338,14 +338,6 @@ static bool is_silent(struct virtio_device *v)
 		 !queues_are_resetting(v) && !atomic_load(&v->kick.queued);
 	mutex_unlock(&v->pci.dev.lock);
 	return silent;
-}
-
-static u64 now_ns(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (u64)ts.tv_sec * 1000000000ULL + (u64)ts.tv_nsec;
 }
 
 static void wait_over(struct io_timer *timer)

@@ -18,10 +18,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "vmm/arch.h"
+#include "vmm/base/clock.h"
 #include "vmm/base/log.h"
 #include "vmm/base/math.h"
 #include "vmm/device.h"
@@ -524,14 +524,6 @@ int vm_pause(struct vm *vm, struct error *err)
 		arch_vm_settle(vm);
 	phase_set(vm, VM_PAUSED);
 	return 0;
-}
-
-static u64 now_ns(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (u64)ts.tv_sec * 1000000000ULL + (u64)ts.tv_nsec;
 }
 
 /**

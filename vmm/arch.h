@@ -13,6 +13,7 @@
 #include "vmm/base/types.h"
 
 struct kvm_irq_routing_entry;
+struct option_table;
 struct state_desc;
 struct vcpu;
 struct vm;
@@ -95,7 +96,17 @@ struct arch_boot {
 	const char *cmdline;
 };
 
-/* The machine, after KVM_CREATE_VM and before any vCPU. */
+/*
+ * The options that machines of this architecture have beside those that all
+ * have; their struct is the architecture's own business. `lkvm run` takes all,
+ * whoever brings up a saved machine those of OPTION_HOST.
+ */
+extern const struct option_table arch_options;
+
+/*
+ * The machine, after KVM_CREATE_VM and before any vCPU. What
+ * &vm_config.arch_options leave to the host is decided, and said in them.
+ */
 int arch_vm_init(struct vm *vm, struct error *err) __must_check;
 /* After all devices are realized: tables for the guest are made in load. */
 void arch_vm_destroy(struct vm *vm);

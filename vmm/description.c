@@ -15,6 +15,9 @@
  *           guest { cpus = <2>; memory = <0 0x10000000>; };
  *           host { label = "..."; kernel = "..."; ... };
  *       };
+ *       arch {
+ *           guest { }; host { };
+ *       };
  *       devices {
  *           serial0 {
  *               compatible = "lkvm,serial";
@@ -32,7 +35,9 @@
  *   };
  *
  * The options in "guest" are part of the machine; those in "host" may be
- * replaced at a restore. Both come from option tables (option_tree.c).
+ * replaced at a restore. Both come from option tables (option_tree.c). "arch"
+ * has those of the architecture (&arch_options); it is not there where an
+ * architecture has none, and who reads it may do without it.
  *
  * Devices are made in one order: host bridges, platform devices by name and
  * index, PCI functions by slot and function. Reading is in
@@ -259,6 +264,26 @@ static void write_options(struct tree_writer *w,
 	}
 }
 
+static void write_arch(struct tree_writer *w,
+		       const struct machine_config *machine)
+{
+	void *defaults = NULL;
+
+	if (!arch_options.nr)
+		return;
+	if (!machine->arch) {
+		defaults = option_config_new(&arch_options);
+		if (!defaults) {
+			tree_fail(w, -ENOMEM);
+			return;
+		}
+	}
+	tree_node_begin(w, "arch");
+	write_options(w, &arch_options, defaults ? defaults : machine->arch);
+	tree_node_end(w);
+	option_config_free(&arch_options, defaults);
+}
+
 static void write_place(struct tree_writer *w,
 			const struct description_device *d)
 {
@@ -313,6 +338,7 @@ static int write_fdt(const struct machine_config *machine,
 	tree_property_string(&w, "arch", arch_name);
 	write_options(&w, &machine_options, machine);
 	tree_node_end(&w);
+	write_arch(&w, machine);
 	tree_node_begin(&w, "devices");
 	for (i = 0; i < nr; i++)
 		write_device(&w, &devices[i]);
@@ -379,7 +405,7 @@ int description_encode(const struct description *d, void **fdt,
 
 /**
  * description_vm_config() - what the core must know to make the machine
- * @d: the description, which the strings belong to
+ * @d: the description, which strings and the architecture's options belong to
  * @config: out
  */
 void description_vm_config(const struct description *d,
@@ -391,6 +417,7 @@ void description_vm_config(const struct description *d,
 		.memory_bytes = d->machine->memory,
 		.hugetlbfs = d->machine->hugetlbfs,
 		.kvm_path = d->machine->kvm ? d->machine->kvm : "/dev/kvm",
+		.arch_options = d->machine->arch,
 	};
 }
 
@@ -439,6 +466,8 @@ void description_free(struct description *d)
 			option_config_free(d->devices[i].class->options,
 					   d->devices[i].config);
 	free(d->devices);
+	if (d->machine)
+		option_config_free(&arch_options, d->machine->arch);
 	option_config_free(&machine_options, d->machine);
 	free(d);
 }

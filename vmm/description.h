@@ -35,6 +35,8 @@ enum machine_reboot {
  * @reboot: see enum machine_reboot
  * @hugetlbfs: a mounted hugetlbfs that RAM comes from, NULL for none
  * @kvm: path of KVM's device
+ * @arch: a struct of &arch_options; NULL for the defaults; owned by the
+ *        description that it was read from
  */
 struct machine_config {
 	u32 cpus;
@@ -46,6 +48,7 @@ struct machine_config {
 	u32 reboot;
 	char *hugetlbfs;
 	char *kvm;
+	void *arch;
 };
 
 extern const struct option_table machine_options;

@@ -30,9 +30,9 @@ static int find_word(const char *const *words, u32 nr, const char *word)
 	return -1;
 }
 
-/* The sub-nodes are those named, each once. */
+/* The sub-nodes are those named, each once; all behind @needed may be missing. */
 static int expect_nodes(const void *fdt, int node, const char *const *names,
-			u32 nr, int *found, struct error *err)
+			u32 nr, u32 needed, int *found, struct error *err)
 {
 	const char *name;
 	int sub, at;
@@ -51,7 +51,7 @@ static int expect_nodes(const void *fdt, int node, const char *const *names,
 					 name);
 		found[at] = sub;
 	}
-	for (i = 0; i < nr; i++)
+	for (i = 0; i < needed; i++)
 		if (found[i] < 0)
 			return error_set(err, -EINVAL, "%s: node is missing",
 					 names[i]);
@@ -150,7 +150,8 @@ static int read_options(const void *fdt, int node,
 	int sub[ARRAY_SIZE(names)];
 	int ret;
 
-	ret = expect_nodes(fdt, node, names, ARRAY_SIZE(names), sub, err);
+	ret = expect_nodes(fdt, node, names, ARRAY_SIZE(names),
+			   ARRAY_SIZE(names), sub, err);
 	if (ret)
 		return ret;
 	if (!table)
@@ -179,6 +180,24 @@ static int read_machine(const void *fdt, int node, struct description *d,
 		ret = prop_equals(fdt, node, "arch", arch_name, err);
 	if (!ret)
 		ret = read_options(fdt, node, &machine_options, d->machine,
+				   err);
+	return ret;
+}
+
+/* @node: -1 when there is none: the defaults. */
+static int read_arch(const void *fdt, int node, struct description *d,
+		     struct error *err)
+{
+	int ret;
+
+	d->machine->arch = option_config_new(&arch_options);
+	if (!d->machine->arch)
+		return error_set(err, -ENOMEM, "no memory");
+	if (node < 0)
+		return 0;
+	ret = expect_props(fdt, node, NULL, 0, err);
+	if (!ret)
+		ret = read_options(fdt, node, &arch_options, d->machine->arch,
 				   err);
 	return ret;
 }
@@ -344,8 +363,9 @@ static int read_devices(const void *fdt, int node, struct description *d,
 static int read_tree(const void *fdt, struct description *d, struct error *err)
 {
 	static const char *const props[] = { "compatible" };
-	static const char *const nodes[] = { "machine", "devices" };
-	int sub[ARRAY_SIZE(nodes)];
+	static const char *const nodes[] = { "machine", "devices", "arch" };
+	u32 needed = ARRAY_SIZE(nodes) - 1;
+	int sub[ARRAY_SIZE(nodes)] = { -1, -1, -1 };
 	int ret;
 
 	ret = expect_props(fdt, 0, props, ARRAY_SIZE(props), err);
@@ -353,12 +373,17 @@ static int read_tree(const void *fdt, struct description *d, struct error *err)
 		ret = prop_equals(fdt, 0, "compatible", DESCRIPTION_COMPATIBLE,
 				  err);
 	if (!ret)
-		ret = expect_nodes(fdt, 0, nodes, ARRAY_SIZE(nodes), sub, err);
+		ret = expect_nodes(fdt, 0, nodes,
+				   needed + !!arch_options.nr, needed, sub,
+				   err);
 	if (ret)
 		return error_prefix(err, "/");
 	ret = read_machine(fdt, sub[0], d, err);
 	if (ret)
 		return error_prefix(err, "/machine");
+	ret = read_arch(fdt, sub[2], d, err);
+	if (ret)
+		return error_prefix(err, "/arch");
 	ret = read_devices(fdt, sub[1], d, err);
 	if (ret)
 		return error_prefix(err, "/devices");

@@ -106,6 +106,9 @@ enum vm_clock {
  *              as many as are good, where rings are exact; DIRTY_RING_NONE for
  *              none: KVM keeps a dirty log of each slot, as it does where it
  *              has no rings
+ * @arch_options: a struct of &arch_options, which outlives the machine; choices
+ *                that it leaves open are made in it (arch_vm_init()); NULL for
+ *                the defaults
  * @runtime: the folder for sockets of devices that were given no other place;
  *           NULL for none
  * @disks_elsewhere: another machine still has the locks of the disks:
@@ -119,6 +122,7 @@ struct vm_config {
 	const struct vm_ram_file *ram;
 	const char *kvm_path;
 	u32 dirty_ring;
+	void *arch_options;
 	const char *runtime;
 	bool disks_elsewhere;
 };

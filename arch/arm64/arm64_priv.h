@@ -15,6 +15,7 @@
 #include "vmm/base/error.h"
 #include "vmm/base/types.h"
 
+struct arm64_options;
 struct vcpu;
 struct vm;
 
@@ -42,6 +43,8 @@ struct vm;
 
 /**
  * struct arch_vm - what arm64 keeps for a machine
+ * @options: what it was told; no choice is open when arch_vm_init() is through
+ * @own_options: @options, when nobody else has them; owned
  * @gic_fd: KVM's GICv3
  * @its_fd: its Interrupt Translation Service, -1 when the host has none
  * @initialized: the interrupt controller has been told that it is complete
@@ -56,6 +59,8 @@ struct vm;
  *              of the counter, as far as it is to count
  */
 struct arch_vm {
+	struct arm64_options *options;
+	struct arm64_options *own_options;
 	int gic_fd;
 	int its_fd;
 	bool initialized;

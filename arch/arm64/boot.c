@@ -17,6 +17,7 @@
 #include "arch/arm64/arm64_priv.h"
 #include "arch/arm64/boot_priv.h"
 #include "arch/arm64/layout.h"
+#include "arch/arm64/options.h"
 #include "vmm/base/math.h"
 #include "vmm/vcpu.h"
 #include "vmm/vm.h"
@@ -141,6 +142,7 @@ int boot_load_files(struct boot_load *load, const struct arch_boot *boot,
 static int describe(struct vm *vm, struct boot_load *load, const char *cmdline,
 		    struct error *err)
 {
+	const struct arm64_options *options = vm->arch->options;
 	u64 mpidr[VM_CPUS_MAX];
 	struct fdt_params params = {
 		.cmdline = cmdline,
@@ -162,6 +164,8 @@ static int describe(struct vm *vm, struct boot_load *load, const char *cmdline,
 	ret = guest_write(&load->gate, gpa(ARM64_FDT_BASE), blob, len);
 	if (ret)
 		error_set(err, ret, "no memory for the device tree");
+	else if (options->dump_dtb)
+		ret = dump_dtb(options->dump_dtb, blob, len, err);
 	free(blob);
 	return ret;
 }

@@ -67,5 +67,7 @@ int boot_load_files(struct boot_load *load, const struct arch_boot *boot,
 		    struct error *err) __must_check;
 int fdt_make(struct vm *vm, const struct fdt_params *params, void **blob,
 	     u32 *len, struct error *err) __must_check;
+int dump_dtb(const char *path, const void *blob, u32 len, struct error *err)
+	__must_check;
 
 #endif /* LKVM_ARM64_BOOT_PRIV_H */

@@ -17,6 +17,7 @@
 #include "arch/arm64/layout.h"
 #include "vmm/arch.h"
 #include "vmm/base/math.h"
+#include "vmm/option.h"
 #include "vmm/vm.h"
 
 #define PCI_MMIO64_SIZE		(64 * GIB)
@@ -246,6 +247,18 @@ static int choose_features(struct vm *vm, struct error *err)
 	return 0;
 }
 
+static int take_options(struct vm *vm, struct error *err)
+{
+	struct arch_vm *arch = vm->arch;
+
+	arch->options = vm->config.arch_options;
+	if (arch->options)
+		return 0;
+	arch->own_options = option_config_new(&arch_options);
+	arch->options = arch->own_options;
+	return arch->options ? 0 : error_set(err, -ENOMEM, "out of memory");
+}
+
 /**
  * arch_vm_init() - the machine, after KVM_CREATE_VM and before any vCPU
  * @vm: the machine, with its memory
@@ -266,7 +279,9 @@ int arch_vm_init(struct vm *vm, struct error *err)
 	vm->arch->gic_fd = -1;
 	vm->arch->its_fd = -1;
 	vm->arch->ipa_bits = ipa_bits(vm->kvm_fd, vm->config.memory_bytes);
-	ret = check_memory(vm, err);
+	ret = take_options(vm, err);
+	if (!ret)
+		ret = check_memory(vm, err);
 	if (!ret)
 		ret = choose_features(vm, err);
 	if (!ret)
@@ -285,6 +300,7 @@ void arch_vm_destroy(struct vm *vm)
 	if (!vm->arch)
 		return;
 	gic_destroy(vm->arch);
+	option_config_free(&arch_options, vm->arch->own_options);
 	free(vm->arch->power_on);
 	free(vm->arch);
 	vm->arch = NULL;

@@ -15,6 +15,7 @@
 #include "arch/x86/layout.h"
 #include "vmm/arch.h"
 #include "vmm/base/math.h"
+#include "vmm/option.h"
 
 /* What iasl cannot compute in a resource descriptor stands in layout.h. */
 static_assert(X86_PCI_MMIO32_BASE + X86_PCI_MMIO32_SIZE ==
@@ -76,6 +77,9 @@ static const struct arch_resource resources[] = {
 		.size = X86_VMGENID_SIZE, .gsi = ARCH_NO_GSI,
 	},
 };
+
+/* Machines have none here that others have not. */
+const struct option_table arch_options = { .name = arch_name, .dashes = true };
 
 /**
  * arch_resource_find() - where a platform device sits

@@ -5,7 +5,9 @@
 #
 # "lkvm help --words" tells the options from the tables: name, letter, value.
 # The same is read from the items of a page, and both must be equal, so that
-# neither a new option is forgotten nor an old one left.
+# neither a new option is forgotten nor an old one left. Options that only one
+# architecture has stand under a heading of their own, "Options on ARCH"; the
+# program's is LKVM_ARCH, by default this machine's.
 
 # shellcheck disable=SC2154 # $work is common.sh's
 . "$(dirname "$0")/common.sh"
@@ -13,11 +15,14 @@
 # In common.sh we went to a folder of our own.
 man=$OLDPWD/Documentation/man
 completion=$OLDPWD/Documentation/completion/lkvm
+arch=${LKVM_ARCH:-$(uname -m | sed 's/x86_64/x86/;s/aarch64/arm64/')}
 
 # options_of_page FILE: a line an option.
 options_of_page()
 {
-	awk '
+	awk -v arch="$arch" '
+	/^\.S[hs] / { away = /^\.Ss Options on / && $4 != arch }
+	away { next }
 	/^\.It Fl / {
 		letter = value = ""
 		line = substr($0, 8)

@@ -5,7 +5,8 @@
  * ``--name VALUE``, ``--name=VALUE``, ``-c VALUE``, ``-cVALUE``; a bool takes
  * no value, or ``--name=on|off``. Options and operands may be mixed; ``--``
  * ends the options. All of it comes from the option table of the subcommand
- * and, for those that take devices, from the tables of the device classes.
+ * and, for those that take devices, from the tables of the architecture and of
+ * the device classes.
  *
  * Threads: the first one, before any other is there.
  */
@@ -13,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "vmm/arch.h"
 #include "vmm/cli/cli.h"
 #include "vmm/device.h"
 
@@ -61,6 +63,23 @@ char cli_letter_of(const struct cli_command *cmd, const char *name)
 	return 0;
 }
 
+/**
+ * cli_arch_option() - an option that is the architecture's
+ * @cmd: the subcommand
+ * @name: of the option
+ *
+ * Return: the option, NULL when there is none that the subcommand takes.
+ */
+const struct option_desc *cli_arch_option(const struct cli_command *cmd,
+					  const char *name)
+{
+	const struct option_desc *opt = option_find(&arch_options, name);
+
+	if (!opt || cmd->takes_devices)
+		return opt;
+	return cmd->replaces_devices && opt->scope == OPTION_HOST ? opt : NULL;
+}
+
 static const struct device_class *device_option(const struct cli_command *cmd,
 						const char *name)
 {
@@ -82,6 +101,11 @@ static int no_such_option(const struct words *w, const char *name, char letter)
 		if (letter ? a->letter == letter : !strcmp(a->name, name))
 			return error_set(w->err, -EOPNOTSUPP, "--%s: %s",
 					 a->name, a->why);
+	if (name && w->cmd->replaces_devices &&
+	    option_find(&arch_options, name))
+		return error_set(w->err, -EOPNOTSUPP,
+				 "--%s: is part of the saved machine and cannot change",
+				 name);
 	if (letter)
 		return error_set(w->err, -EINVAL,
 				 "no option -%c; see 'lkvm help %s'",
@@ -187,14 +211,34 @@ static int set_device(struct words *w, const struct device_class *class,
 	return add_device(w, class, value ? value : "");
 }
 
+static int set_arch_option(struct words *w, const struct option_desc *opt,
+			   const char *value)
+{
+	struct cli_args *args = w->args;
+	struct cli_setting *all;
+
+	if (!value && opt->type != OPTION_BOOL && !opt->bare)
+		value = next_word(w);
+	all = reallocarray(args->settings, args->settings_nr + 1,
+			   sizeof(*all));
+	if (!all)
+		return error_set(w->err, -ENOMEM, "no memory");
+	args->settings = all;
+	all[args->settings_nr++] = (struct cli_setting){ opt->name, value };
+	return option_set(&arch_options, args->arch, opt->name, value, w->err);
+}
+
 static int set_option(struct words *w, const char *name, const char *value)
 {
 	const struct option_table *table = w->cmd->options;
 	const struct device_class *class = device_option(w->cmd, name);
 	const struct option_desc *opt = table ? option_find(table, name) : NULL;
+	const struct option_desc *arch = cli_arch_option(w->cmd, name);
 
 	if (class)
 		return set_device(w, class, value);
+	if (arch)
+		return set_arch_option(w, arch, value);
 	if (!opt)
 		return no_such_option(w, name, 0);
 	if (!value && opt->type != OPTION_BOOL && !opt->bare)
@@ -296,6 +340,11 @@ int cli_args_parse(const struct cli_command *cmd, int argc, char **argv,
 		if (!args->config)
 			goto no_memory;
 	}
+	if (cmd->takes_devices || cmd->replaces_devices) {
+		args->arch = option_config_new(&arch_options);
+		if (!args->arch)
+			goto no_memory;
+	}
 	ret = parse_words(&w);
 	if (!ret && cmd->options)
 		ret = option_check(cmd->options, args->config, err);
@@ -321,6 +370,8 @@ void cli_args_free(const struct cli_command *cmd, struct cli_args *args)
 			option_config_free(args->devices[i].class->options,
 					   args->devices[i].config);
 	free(args->devices);
+	option_config_free(&arch_options, args->arch);
+	free(args->settings);
 	if (cmd->options)
 		option_config_free(cmd->options, args->config);
 	free(args->operands);
@@ -353,6 +404,8 @@ bool cli_wants_help(const struct cli_command *cmd, int argc, char **argv)
 			name_of_letter(cmd, argv[i][1]) : NULL;
 		opt = name && cmd->options ?
 			option_find(cmd->options, name) : NULL;
+		if (name && !opt)
+			opt = cli_arch_option(cmd, name);
 		if ((opt && opt->type != OPTION_BOOL && !opt->bare) ||
 		    (name && device_option(cmd, name)))
 			i++;

@@ -75,8 +75,21 @@ struct cli_device {
 };
 
 /**
+ * struct cli_setting - an option of the architecture that was given
+ * @name: of the option
+ * @value: as it was written; NULL for a switch without one
+ */
+struct cli_setting {
+	const char *name;
+	const char *value;
+};
+
+/**
  * struct cli_args - a command line, parsed
  * @config: a struct of the command's option table; owned
+ * @arch: a struct of &arch_options; owned; NULL for commands without devices
+ * @settings: what was set in @arch; owned
+ * @settings_nr: how many
  * @operands: words that are not options
  * @operands_nr: how many
  * @devices: devices asked for, in the order in which they were written; owned
@@ -84,6 +97,9 @@ struct cli_device {
  */
 struct cli_args {
 	void *config;
+	void *arch;
+	struct cli_setting *settings;
+	u32 settings_nr;
 	char **operands;
 	u32 operands_nr;
 	struct cli_device *devices;
@@ -100,8 +116,10 @@ struct cli_args {
  * @letters: one-letter forms, ended by an empty one; or NULL
  * @absent: options that it does not have and that users may look for, ended
  *          by an empty one; or NULL
- * @takes_devices: each class of devices is an option, too
- * @replaces_devices: likewise, of devices that are there: N=OPTIONS
+ * @takes_devices: each class of devices is an option, too, and so are the
+ *                 architecture's
+ * @replaces_devices: likewise, of devices that are there: N=OPTIONS; and of the
+ *                    architecture's those that belong to the host
  * @fn: does it. Returns an exit code; has said by cli_fail() what went wrong.
  */
 struct cli_command {
@@ -150,6 +168,8 @@ int cli_args_parse(const struct cli_command *cmd, int argc, char **argv,
 		   struct cli_args *args, struct error *err) __must_check;
 void cli_args_free(const struct cli_command *cmd, struct cli_args *args);
 bool cli_wants_help(const struct cli_command *cmd, int argc, char **argv);
+const struct option_desc *cli_arch_option(const struct cli_command *cmd,
+					  const char *name);
 char cli_letter_of(const struct cli_command *cmd, const char *name);
 
 /* help.c */

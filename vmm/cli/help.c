@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "vmm/arch.h"
 #include "vmm/base/math.h"
 #include "vmm/cli/cli.h"
 #include "vmm/device.h"
@@ -136,6 +137,21 @@ static const struct device_class *next_class(const struct cli_command *cmd,
 	return next;
 }
 
+static void print_arch_options(const struct cli_command *cmd)
+{
+	bool any = false;
+	u32 i;
+
+	for (i = 0; i < arch_options.nr; i++) {
+		if (!cli_arch_option(cmd, arch_options.opts[i].name))
+			continue;
+		if (!any)
+			printf("\noptions on %s:\n", arch_name);
+		any = true;
+		print_option(cmd, &arch_options.opts[i]);
+	}
+}
+
 static void print_command(const struct cli_command *cmd)
 {
 	const struct device_class *class = NULL;
@@ -149,6 +165,7 @@ static void print_command(const struct cli_command *cmd)
 			printf("\noptions:\n");
 		print_option(cmd, &cmd->options->opts[i]);
 	}
+	print_arch_options(cmd);
 	if (!cmd->takes_devices && !cmd->replaces_devices)
 		return;
 	printf(cmd->takes_devices ?
@@ -184,19 +201,27 @@ void cli_print_help(const struct cli *cli, const struct cli_command *cmd)
 		print_commands(cli);
 }
 
+static void print_option_words(const struct cli_command *cmd,
+			       const struct option_desc *opt)
+{
+	char words[96], letter[2] = "";
+
+	letter[0] = cli_letter_of(cmd, opt->name);
+	printf("--%s\t%s\t%s\t%s\n", opt->name, letter,
+	       value_name(opt, words, sizeof(words)), opt->help);
+}
+
 static void print_words(const struct cli_command *cmd)
 {
 	const struct device_class *class = NULL;
 	char words[96], letter[2] = "";
 	u32 i;
 
-	for (i = 0; cmd->options && i < cmd->options->nr; i++) {
-		const struct option_desc *opt = &cmd->options->opts[i];
-
-		letter[0] = cli_letter_of(cmd, opt->name);
-		printf("--%s\t%s\t%s\t%s\n", opt->name, letter,
-		       value_name(opt, words, sizeof(words)), opt->help);
-	}
+	for (i = 0; cmd->options && i < cmd->options->nr; i++)
+		print_option_words(cmd, &cmd->options->opts[i]);
+	for (i = 0; i < arch_options.nr; i++)
+		if (cli_arch_option(cmd, arch_options.opts[i].name))
+			print_option_words(cmd, &arch_options.opts[i]);
 	while ((cmd->takes_devices || cmd->replaces_devices) &&
 	       (class = next_class(cmd, class))) {
 		letter[0] = cli_letter_of(cmd, class->name);

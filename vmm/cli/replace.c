@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "vmm/arch.h"
 #include "vmm/cli/replace.h"
 #include "vmm/cli/run.h"
 #include "vmm/cli/runtime.h"
@@ -96,6 +97,19 @@ static int replace_machine(struct machine_config *m,
 	return ret ? ret : runtime_check_name(m->name, err);
 }
 
+static int replace_arch(struct machine_config *m, const struct cli_args *args,
+			struct error *err)
+{
+	u32 i;
+	int ret = 0;
+
+	for (i = 0; !ret && i < args->settings_nr; i++)
+		ret = option_set(&arch_options, m->arch,
+				 args->settings[i].name,
+				 args->settings[i].value, err);
+	return ret;
+}
+
 static int check_tty(const struct description *d, u32 tty, struct error *err)
 {
 	const struct cli_device port = {
@@ -129,7 +143,10 @@ int replace_description(struct description *d,
 		if (d->devices[i].class->options)
 			option_forget(d->devices[i].class->options,
 				      d->devices[i].config);
+	option_forget(&arch_options, d->machine->arch);
 	ret = replace_machine(d->machine, opts, err);
+	if (!ret)
+		ret = replace_arch(d->machine, args, err);
 	if (!ret)
 		ret = check_tty(d, opts->tty, err);
 	for (i = 0; !ret && i < args->devices_nr; i++)

@@ -239,6 +239,7 @@ int run_describe(const struct run_options *opts, const struct cli_args *args,
 		.reboot = opts->reboot,
 		.hugetlbfs = opts->hugetlbfs,
 		.kvm = opts->dev,
+		.arch = args->arch,
 	};
 	char name[32];
 	int ret;
@@ -296,6 +297,20 @@ static void add_quoted(struct text *text, const char *option, const char *value)
 	free(quoted);
 }
 
+static void add_setting(struct text *text, const struct cli_setting *s)
+{
+	const struct option_desc *opt = option_find(&arch_options, s->name);
+	char option[64];
+
+	snprintf(option, sizeof(option), "--%s", s->name);
+	if (!s->value)
+		add_word(text, "%s", option);
+	else if (opt->type == OPTION_BOOL)
+		add_word(text, "%s=%s", option, s->value);
+	else
+		add_quoted(text, option, s->value);
+}
+
 /**
  * run_command_line() - the command that starts this very machine again
  * @d: the machine
@@ -328,6 +343,8 @@ char *run_command_line(const struct description *d, const struct cli_args *args)
 		else
 			add_word(&text, "%s", option);
 	}
+	for (i = 0; i < args->settings_nr; i++)
+		add_setting(&text, &args->settings[i]);
 	if (m->hugetlbfs)
 		add_quoted(&text, "--hugetlbfs", m->hugetlbfs);
 	if (opts->tty != TTY_NONE)

@@ -34,7 +34,7 @@ static void count(_Atomic u64 *counter, u64 n)
 
 /* ---- beginning and end ------------------------------------------------------ */
 
-/* There are as many requests as entries, and a chain takes one at least. */
+/* virtio_queue_pop() sees to it that no more are in flight than entries. */
 static struct blk_req *req_get(struct blk_queue *bq)
 {
 	struct list *link = list_pop(&bq->free);
@@ -42,7 +42,7 @@ static struct blk_req *req_get(struct blk_queue *bq)
 
 	if (link)
 		return list_entry(link, struct blk_req, link);
-	assert(bq->reqs_used < BLK_QUEUE_SIZE);
+	assert(bq->reqs_used < BLK_REQS);
 	req = &bq->reqs[bq->reqs_used];
 	req->q = bq;
 	req->segs = &bq->segs[(size_t)bq->reqs_used * BLK_DISCARD_SEGS];
@@ -408,9 +408,8 @@ int blk_queue_init(struct blk_queue *bq, struct blk *blk)
 	bq->blk = blk;
 	list_init(&bq->free);
 	list_init(&bq->busy);
-	bq->reqs = calloc(BLK_QUEUE_SIZE, sizeof(*bq->reqs));
-	bq->segs = calloc(BLK_QUEUE_SIZE * BLK_DISCARD_SEGS,
-			  sizeof(*bq->segs));
+	bq->reqs = calloc(BLK_REQS, sizeof(*bq->reqs));
+	bq->segs = calloc(BLK_REQS * BLK_DISCARD_SEGS, sizeof(*bq->segs));
 	return bq->reqs && bq->segs ? 0 : -ENOMEM;
 }
 

@@ -12,6 +12,8 @@
 #include "virtio/virtio.h"
 
 #define BLK_QUEUE_SIZE		256
+/* For a full queue, and to look at a chain that may not be taken then. */
+#define BLK_REQS		(BLK_QUEUE_SIZE + 1)
 #define BLK_SEG_MAX		254	/* with head and status a full queue */
 #define BLK_IOVS_MAX		(BLK_SEG_MAX + 2 + MEMORY_BLOCKS_MAX)
 #define BLK_DISCARD_SEGS	64
@@ -98,7 +100,7 @@ struct blk_stats {
  * struct blk_queue - the device's part of a queue; its loop's
  * @blk: the device
  * @vq: the queue
- * @reqs: BLK_QUEUE_SIZE requests; those never used cost no memory
+ * @reqs: BLK_REQS requests; those never used cost no memory
  * @reqs_used: how many of them were ever used
  * @free: struct blk_req, used before and free again
  * @busy: struct blk_req, in flight

@@ -493,6 +493,72 @@ TEST_F(blk, the_host_fails)
 	block_fault_detach(fault);
 }
 
+/* Offers a read again and again, as if the device had given it back. */
+static void offer_again(SELF *self, struct virtio_vq *vq, u32 lap)
+{
+	u16 mine = lap % 2 ? VIRTQ_DESC_F_USED : VIRTQ_DESC_F_AVAIL;
+	struct virtq_packed_desc *packed = (void *)vq->desc;
+	struct virtq_desc *split = (void *)vq->desc;
+	__le16 *avail = (void *)vq->driver;
+	u32 i;
+
+	for (i = 0; i < vq->size; i++) {
+		u64 addr = i % 2 ? self->status : self->head;
+		u16 flags = i % 2 ? VIRTQ_DESC_F_WRITE : VIRTQ_DESC_F_NEXT;
+
+		if (vq->packed) {
+			packed[i].addr = cpu_to_le64(addr);
+			packed[i].len = cpu_to_le32(i % 2 ? 1 : 16);
+			packed[i].flags = cpu_to_le16(flags | mine);
+			continue;
+		}
+		split[i].addr = cpu_to_le64(addr);
+		split[i].len = cpu_to_le32(i % 2 ? 1 : 16);
+		split[i].flags = cpu_to_le16(flags);
+		split[i].next = cpu_to_le16((u16)(i + 1));
+		/* All of them are the first chain. */
+		avail[2 + i] = 0;
+	}
+	if (!vq->packed)
+		avail[1] = cpu_to_le16((u16)((lap + 1) * vq->size / 2));
+	virtio_driver_notify(vq);
+}
+
+/* A driver that offers more than a full queue, and the disk takes its time. */
+TEST_F(blk, more_than_a_full_queue)
+{
+	struct block_fault *fault = block_fault_attach(self->blk->disk);
+	u32 lap;
+
+	ASSERT_TRUE(virtio_driver_negotiate(&self->drv, variant->features |
+					    BLK_FEATURES));
+	virtio_driver_queue(&self->drv, 0, BLK_QUEUE_SIZE);
+	virtio_driver_ok(&self->drv);
+	block_fault_plan(fault, &(struct block_fault_plan){
+		.action = BLOCK_FAULT_HANG, .first = 1, .count = 0,
+	});
+	put_head(self, 0, VIRTIO_BLK_T_FLUSH, 0);
+	for (lap = 0; lap < 2; lap++) {
+		offer_again(self, self->vq, lap);
+		while (block_fault_hanging(fault) <
+		       (lap + 1) * BLK_QUEUE_SIZE / 2)
+			testvm_poll(self->vm);
+	}
+	offer_again(self, self->vq, lap);
+	block_fault_plan(fault, &(struct block_fault_plan){ 0 });
+	/* The device goes on to ask for a reset, and gives all of them back. */
+	while (!atomic_load(&self->blk->v.failed) &&
+	       !(virtio_driver_status(&self->drv) & VIRTIO_STATUS_NEEDS_RESET))
+		testvm_poll(self->vm);
+	block_fault_release(fault);
+	EXPECT_TRUE(virtio_driver_wait_status(&self->drv,
+					      VIRTIO_STATUS_NEEDS_RESET,
+					      VIRTIO_STATUS_NEEDS_RESET));
+	begin(self, variant->features | BLK_FEATURES);
+	EXPECT_EQ(0, rw(self, VIRTIO_BLK_T_OUT, 0, 512));
+	block_fault_detach(fault);
+}
+
 /* ---- the cache -------------------------------------------------------------------- */
 
 static u64 flushes_of_a_write(SELF *self, struct block_fault *fault)

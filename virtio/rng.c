@@ -7,8 +7,9 @@
  * hundred bytes a second when it asks for much.
  *
  * A guest that asks for more than RATE_BYTES in a second waits for the next
- * one, so that it cannot keep the main loop busy; what it waits for stays in
- * the ring, so there is nothing to be saved.
+ * one, so that it cannot keep the main loop busy, with small buffers and empty
+ * ones neither; what it waits for stays in the ring, so there is nothing to be
+ * saved.
  */
 #include <string.h>
 #include <sys/random.h>
@@ -20,6 +21,7 @@
 #define QUEUE_SIZE	64
 #define IOVS_MAX	(QUEUE_SIZE + MEMORY_BLOCKS_MAX)
 #define CHAIN_BYTES	4096		/* of each buffer, at most */
+#define COST_BYTES	256U		/* a buffer counts for so many at least */
 #define RATE_BYTES	(1 << 20)	/* in a period */
 #define PERIOD_NS	1000000000ULL
 #define TURN_BYTES	(64 << 10)	/* then others have their turn */
@@ -91,7 +93,7 @@ static enum virtio_next rng_handle(struct virtio_queue *q)
 {
 	struct rng *rng = to_rng(q->v);
 	struct virtio_chain chain;
-	u32 turn = 0, n;
+	u32 turn = 0, cost, n;
 
 	while (turn < TURN_BYTES) {
 		if (!rng->left)
@@ -99,8 +101,9 @@ static enum virtio_next rng_handle(struct virtio_queue *q)
 		if (!virtio_queue_pop(q, &chain, rng->iov, IOVS_MAX))
 			return VIRTIO_NEXT_CHAIN;
 		n = fill(rng, &chain);
-		rng->left -= n;
-		turn += max_of(n, 1U);
+		cost = max_of(n, COST_BYTES);
+		rng->left -= min_of(cost, rng->left);
+		turn += cost;
 		atomic_fetch_add(&rng->bytes, n);
 		virtio_queue_push(q, &chain, n);
 		period_begin(rng);

@@ -140,6 +140,31 @@ TEST_F(rng, the_rate_has_a_limit)
 	ASSERT_TRUE(virtio_driver_wait(vq, &id, &len));
 }
 
+/* One that asks for nothing at all, or next to it, does not get away either. */
+TEST_F(rng, small_buffers_have_a_limit)
+{
+	const struct virtio_buf bufs[] = {
+		{ self->buf, 1, false }, { self->buf, 1, true },
+	};
+	struct virtio_vq *vq = &self->drv.vq[0];
+	u32 chains = 0, len;
+	u16 id;
+
+	while (chains < 50000) {
+		while (virtio_driver_add(vq, &bufs[chains / 8 % 2], 1,
+					 false) >= 0)
+			;
+		virtio_driver_notify(vq);
+		if (virtio_driver_quiet(vq, 100))
+			break;
+		while (virtio_driver_reap(vq, &id, &len))
+			chains++;
+	}
+	EXPECT_GT(20000, chains);
+	/* And the next second there is more. */
+	ASSERT_TRUE(virtio_driver_wait(vq, &id, &len));
+}
+
 TEST_F(rng, state_survives)
 {
 	const struct virtio_buf buf = { self->buf, 64, true };

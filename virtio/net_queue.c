@@ -103,12 +103,15 @@ static bool make_frame(struct net_pair *pair, const struct virtio_chain *chain,
 	return true;
 }
 
-/* Takes frames until a call's worth is there; what is none goes back at once. */
+/*
+ * Takes frames until a call's worth is there. What is none goes back at once,
+ * but never past a frame that may have to go back into the ring.
+ */
 static u32 gather(struct net_pair *pair)
 {
-	u32 nr = 0, taken = 0, vectors = 0;
+	u32 nr = 0, bad = 0, taken = 0, vectors = 0;
 
-	while (nr < NET_BATCH && NET_VECTORS - taken >= NET_CHAIN_IOV) {
+	while (nr + bad < NET_BATCH && NET_VECTORS - taken >= NET_CHAIN_IOV) {
 		struct virtio_chain *chain = &pair->tx_chains[nr];
 
 		if (!virtio_queue_pop(pair->txq, chain, pair->tx_iov + taken,
@@ -121,8 +124,13 @@ static u32 gather(struct net_pair *pair)
 		}
 		if (!make_frame(pair, chain, &pair->tx[nr],
 				pair->tx_frame + vectors)) {
+			if (nr) {
+				virtio_queue_unpop(pair->txq, chain);
+				break;
+			}
 			count(&pair->count.tx_bad, 1);
 			virtio_queue_push(pair->txq, chain, 0);
+			bad++;
 			continue;
 		}
 		taken += chain->out_nr + chain->in_nr;
@@ -272,16 +280,14 @@ static bool deliver(struct net_pair *pair)
 	return true;
 }
 
-/* The next frame that the guest wants. */
+/* The next frame, which waits for buffers if the guest wants it. */
 static bool next_frame(struct net_pair *pair)
 {
-	while (!pair->rx_waits) {
-		if (!pair->plugged || !net_lane_recv(pair->lane, &pair->rx))
-			return false;
-		pair->rx_waits = net_filter_pass(&pair->filter, pair->rx.data);
-		if (!pair->rx_waits)
-			count(&pair->count.rx_filtered, 1);
-	}
+	if (!pair->plugged || !net_lane_recv(pair->lane, &pair->rx))
+		return false;
+	pair->rx_waits = net_filter_pass(&pair->filter, pair->rx.data);
+	if (!pair->rx_waits)
+		count(&pair->count.rx_filtered, 1);
 	return true;
 }
 
@@ -296,9 +302,9 @@ enum virtio_next net_handle_rx(struct net_pair *pair)
 	u32 turn;
 
 	for (turn = 0; turn < RX_TURN; turn++) {
-		if (!next_frame(pair))
+		if (!pair->rx_waits && !next_frame(pair))
 			return VIRTIO_NEXT_WAKE;
-		if (!deliver(pair))
+		if (pair->rx_waits && !deliver(pair))
 			return VIRTIO_NEXT_CHAIN;
 	}
 	return VIRTIO_NEXT_TURN;

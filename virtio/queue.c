@@ -129,7 +129,7 @@ bool virtio_queue_pop(struct virtio_queue *q, struct virtio_chain *chain,
 /**
  * virtio_queue_unpop() - as if a chain had not been taken
  * @q: the queue
- * @chain: the one that was taken last of those that were not given back
+ * @chain: the one that was taken last, of those that were not put back
  *
  * Context: the queue's loop.
  */

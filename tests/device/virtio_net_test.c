@@ -289,6 +289,47 @@ TEST_F(net, a_full_wire_is_waited_for)
 	free(want);
 }
 
+/* A frame that is none is in its place in line, whatever is sent before it. */
+TEST_F(net, what_is_no_frame_waits_for_a_full_wire_as_well)
+{
+	const u32 bytes = 65000, nr = 60, every = 10;
+	struct virtio_buf buf = { 0, bytes + HDR, false };
+	u32 i, len, back = 0, wlen;
+	u8 *got = malloc(65536), *want = malloc(65536);
+	u16 id;
+
+	for (i = 0; i < nr; i++) {
+		buf.addr = self->buf + i * 65536ULL;
+		memset(self->mem + i * 65536, 0, HDR);
+		make_frame(self->mem + i * 65536 + HDR, bytes, (u8)i);
+		if (i % every == every - 1)
+			self->mem[i * 65536] = NET_HDR_F_NEEDS_CSUM;
+		ASSERT_LE(0, virtio_driver_add(TX, &buf, 1, false));
+	}
+	virtio_driver_notify(TX);
+	for (i = 0; i < nr; i++) {
+		if (i % every == every - 1)
+			continue;
+		ASSERT_TRUE(fake_passt_recv(&self->passt, self->vm, got, 65536,
+					    &len)) {
+			TH_LOG("frame %u", i);
+		}
+		make_frame(want, bytes, (u8)i);
+		ASSERT_EQ(bytes, len);
+		ASSERT_EQ(0, memcmp(want, got, bytes)) {
+			TH_LOG("frame %u", i);
+		}
+	}
+	while (back < nr && virtio_driver_wait(TX, &id, &wlen))
+		back++;
+	EXPECT_EQ(nr, back);
+	EXPECT_TRUE(virtio_driver_quiet(TX, 20));
+	EXPECT_EQ(nr / every, counter(self->dev, "tx-bad"));
+	EXPECT_EQ(nr - nr / every, counter(self->dev, "tx-frames"));
+	free(got);
+	free(want);
+}
+
 /* ---- in --------------------------------------------------------------------- */
 
 /* Offers a buffer of @len bytes at page @page. */

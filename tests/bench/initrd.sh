@@ -4,8 +4,8 @@
 # initrd.sh - prints the path of an initramfs with fio
 #
 # Taken from the root image of the system tests: busybox, fio, and the libraries
-# that fio needs, and guest-init as the first process. So the disk that is
-# measured is the only disk of the guest. Cached beside that image.
+# that fio needs, the drivers of disks and network cards, and guest-init as the
+# first process. So the disk that is measured is the only disk of the guest. Cached beside that image.
 
 set -eu
 cd "$(dirname "$0")/../.."
@@ -13,7 +13,7 @@ cd "$(dirname "$0")/../.."
 PATH=$PATH:/usr/sbin:/sbin
 
 modules='virtio virtio_ring virtio_pci_legacy_dev virtio_pci_modern_dev virtio_pci
-	virtio_blk'
+	virtio_blk failover net_failover virtio_net'
 
 image=$(sh tests/system/rootfs.sh)
 kernel=$(sh tests/system/kernel.sh)

@@ -5,7 +5,9 @@
 #
 #   device   4 KiB random reads through one queue of the NVMe controller, without
 #            a guest, beside io_uring alone on the same file
-#   guest    fio in a Linux guest, beside QEMU and kvmtool
+#   guest    fio in a Linux guest on an NVMe disk, beside QEMU and kvmtool
+#   blk      the same on a virtio disk
+#   net      TCP into and out of a Linux guest, beside QEMU
 #   start    from exec() to the guest's first instruction, and memory
 #   save     memory into a file, beside dd, fio and QEMU
 #   restore  the same of a guest that goes on from a file, with little memory and
@@ -17,7 +19,7 @@
 # compared: on a machine that does other things as well, compare the ratios of one
 # run and not the figures of two.
 #
-# LKVM_GUEST_KERNEL names a kernel for the guests, see guest.sh. What was measured
+# LKVM_GUEST_KERNEL names a kernel for the guests, see in-guest.sh. What was measured
 # stays in $O/bench/PART.
 
 set -eu
@@ -32,14 +34,14 @@ while getopts r: opt; do
 	esac
 done
 shift $((OPTIND - 1))
-[ $# -gt 0 ] || set -- device guest start save restore migrate
+[ $# -gt 0 ] || set -- device guest blk net start save restore migrate
 
 O=${O:-build}
 export O
 out=$O/bench
 mkdir -p "$out"
 case $* in
-*guest* | *save* | *migrate*) sh tests/lib/packages.sh bench ;;
+*guest* | *blk* | *net* | *save* | *migrate*) sh tests/lib/packages.sh bench ;;
 esac
 
 # Functions for awk: the median of what was kept under a key.
@@ -107,59 +109,140 @@ guest()
 	sh tests/bench/guest.sh -r "$rounds" >"$out/guest"
 }
 
-guest_table()
+# Functions for awk, over those: what guest.sh and net.sh print.
+# shellcheck disable=SC2016
+in_guest=$median'
+	/^#/ { next }
+	{
+		keep($1 " " $2, $3)
+		keep($1 " cpu " $2, $4)
+		if ($5 != "-")
+			keep($1 " exits " $2, $5)
+	}
+	function own(key, job) {
+		return sprintf("%8s %5s %6s", number(key " " job, "%.0f"),
+			number(key " exits " job, "%.2f"),
+			number(key " cpu " job, "%.1f"))
+	}
+	function other(mine, key, job) {
+		if (!n[key " " job])
+			return sprintf("%21s", "-")
+		return sprintf("%8.0f %5s %6.1f", median(key " " job),
+			ratio(mine " " job, key " " job),
+			median(key " cpu " job))
+	}'
+
+# said_by FILE: why something was not measured, and with which kernel.
+said_by()
 {
-	echo "fio in a guest: 4 KiB, random, direct, io_uring, one CPU"
 	[ -z "${LKVM_GUEST_KERNEL:-}" ] ||
 		echo "(its kernel is ${LKVM_GUEST_KERNEL##*/}, named by LKVM_GUEST_KERNEL)"
 	echo
-	grep '^#' "$out/guest" || :
-	grep -v '^#' "$out/guest" | awk -F'\t' "$median"'
-		{
-			keep($1 " " $2, $3)
-			keep($1 " cpu " $2, $4)
-			if ($5 != "-")
-				keep($1 " exits " $2, $5)
-		}
-		function cell(who, disk, job,   key) {
-			key = who "/" disk
-			if (!n[key " " job])
-				return sprintf("%21s", "-")
-			return sprintf("%8.0f %5s %6.1f", median(key " " job),
-				ratio("lkvm/" disk " " job, key " " job),
-				median(key " cpu " job))
-		}
+	grep '^#' "$1" || :
+}
+
+# disk_table FILE MONITORS JOBS: the first of the monitors beside the others.
+disk_table()
+{
+	awk -F'\t' -v monitors="$2" -v jobs="$3" "$in_guest"'
 		END {
 			if (!NR)
 				exit
-			printf "%-19s %21s %21s %21s %21s\n", "",
-				"lkvm", "qemu nvme", "qemu virtio-blk",
-				"kvmtool virtio-blk"
-			printf "%-19s %8s %12s", "disk job:depth", "req/s",
+			monitors_nr = split(monitors, m, " ")
+			printf "%-19s", ""
+			for (i = 1; i <= monitors_nr; i++)
+				printf " %21s", m[i]
+			printf "\n%-19s %8s %12s", "disk job:depth", "req/s",
 				"exits  us"
-			for (i = 0; i < 3; i++)
+			for (i = 2; i <= monitors_nr; i++)
 				printf " %8s %5s %6s", "req/s", "ratio", "us"
 			printf "\n"
 			split("null file", disks, " ")
-			split("randread:1 randread:32 randread:128 " \
-				"randwrite:1 randwrite:32 randwrite:128", jobs, " ")
+			jobs_nr = split(jobs, job, " ")
 			for (d = 1; d <= 2; d++)
-				for (j = 1; j <= 6; j++) {
-					key = "lkvm/" disks[d]
-					printf "%-19s %8s %5s %6s %s %s %s\n",
-						disks[d] " " jobs[j],
-						number(key " " jobs[j], "%.0f"),
-						number(key " exits " jobs[j], "%.2f"),
-						number(key " cpu " jobs[j], "%.1f"),
-						cell("qemu-nvme", disks[d], jobs[j]),
-						cell("qemu-virtio", disks[d], jobs[j]),
-						cell("kvmtool", disks[d], jobs[j])
+				for (j = 1; j <= jobs_nr; j++) {
+					key = m[1] "/" disks[d]
+					printf "%-19s %s", disks[d] " " job[j],
+						own(key, job[j])
+					for (i = 2; i <= monitors_nr; i++)
+						printf " %s", other(key,
+							m[i] "/" disks[d], job[j])
+					printf "\n"
 				}
 			print ""
 			print "ratio: lkvm to this one; us: CPU time of the whole process" \
 				" a request, the guest included;"
 			print "exits: to lkvm, a request"
-		}'
+		}' "$1"
+	echo
+}
+
+depths='randread:1 randread:32 randread:128 randwrite:1 randwrite:32 randwrite:128'
+
+guest_table()
+{
+	echo "fio in a guest, NVMe: 4 KiB, random, direct, io_uring, one CPU"
+	said_by "$out/guest"
+	disk_table "$out/guest" "lkvm qemu-nvme qemu-virtio kvmtool" "$depths"
+}
+
+blk()
+{
+	sh tests/bench/guest.sh -d blk -r "$rounds" >"$out/blk"
+}
+
+blk_table()
+{
+	echo "fio in a guest, virtio-blk: 4 KiB and 128 KiB, direct, io_uring, one CPU"
+	said_by "$out/blk"
+	disk_table "$out/blk" "lkvm-virtio qemu-virtio kvmtool" \
+		"$depths read-128k:8 write-128k:8"
+}
+
+net()
+{
+	sh tests/bench/net.sh -r "$rounds" >"$out/net"
+}
+
+net_table()
+{
+	echo "TCP of a guest, virtio-net: one CPU"
+	said_by "$out/net"
+	awk -F'\t' "$in_guest"'
+		function line(kind, job, text, unit,   key, i) {
+			key = "lkvm/" kind
+			if (!n[key " " job])
+				return
+			printf "%-5s %-18s %6s %s", kind, text, unit,
+				own(key, job)
+			for (i = 1; i <= 2; i++)
+				printf " %s", other(key, others[i] "/" kind, job)
+			printf "\n"
+		}
+		END {
+			if (!NR)
+				exit
+			printf "%-31s %21s %21s %21s\n", "", "lkvm", "qemu",
+				"qemu vhost"
+			printf "%-31s %8s %12s", "", "a second", "exits  us"
+			for (i = 0; i < 2; i++)
+				printf " %8s %5s %6s", "a second", "ratio", "us"
+			printf "\n"
+			split("qemu qemu-vhost", others, " ")
+			split("tap user", kinds, " ")
+			for (k = 1; k <= 2; k++) {
+				line(kinds[k], "send:1", "guest to host", "KiB")
+				line(kinds[k], "send:8", "8 connections", "KiB")
+				line(kinds[k], "recv:1", "host to guest", "KiB")
+				line(kinds[k], "recv:8", "8 connections", "KiB")
+				line(kinds[k], "rr:1", "question, answer", "")
+				line(kinds[k], "rr:16", "16 connections", "")
+			}
+			print ""
+			print "tap: an interface of the host; user: passt, MTU 65520;" \
+				" exits to lkvm, and CPU time"
+			print "of the whole process: a KiB, or a question"
+		}' "$out/net"
 	echo
 }
 
@@ -342,7 +425,7 @@ migrate_table()
 
 for part; do
 	case $part in
-	device | guest | start | save | restore | migrate) "$part" ;;
+	device | guest | blk | net | start | save | restore | migrate) "$part" ;;
 	*) die "no such part: $part" ;;
 	esac
 done

@@ -73,6 +73,7 @@
  * @in: what was read
  * @in_head: bytes of it that were handed out
  * @in_tail: bytes of it that were read
+ * @in_empty: there is no more of it in the socket, as far as we know
  * @out: the rest of a frame
  * @out_head: bytes of it that were sent
  * @out_tail: bytes of it
@@ -98,6 +99,7 @@ struct net_passt {
 	u8 *in;
 	u32 in_head;
 	u32 in_tail;
+	bool in_empty;
 	u8 *out;
 	u32 out_head;
 	u32 out_tail;
@@ -122,6 +124,7 @@ static void drop_socket(struct net_passt *p)
 	p->fd = -1;
 	p->in_head = 0;
 	p->in_tail = 0;
+	p->in_empty = false;
 	p->out_head = 0;
 	p->out_tail = 0;
 }
@@ -287,23 +290,32 @@ static void passt_stop(struct net_lane *lane)
 	drop_theirs(p);
 }
 
-/* Reads as much as there is; false: nothing. */
+/*
+ * Reads as much as there is; false: nothing. A read that got less than there
+ * was room for has emptied the socket: no need to ask again.
+ */
 static bool fill(struct net_passt *p)
 {
+	u32 room;
 	ssize_t n;
 
+	if (p->in_empty) {
+		p->in_empty = false;
+		return false;
+	}
 	if (p->in_head) {
 		memmove(p->in, p->in + p->in_head, p->in_tail - p->in_head);
 		p->in_tail -= p->in_head;
 		p->in_head = 0;
 	}
-	n = recv(p->fd, p->in + p->in_tail, IN_BYTES - p->in_tail,
-		 MSG_DONTWAIT);
+	room = IN_BYTES - p->in_tail;
+	n = recv(p->fd, p->in + p->in_tail, room, MSG_DONTWAIT);
 	if (!n || (n < 0 && errno != EAGAIN && errno != EINTR))
 		hang_up(p);
 	if (n <= 0)
 		return false;
 	p->in_tail += (u32)n;
+	p->in_empty = n < room;
 	return true;
 }
 

@@ -256,6 +256,8 @@ start()
 	while [ $round -lt "$rounds" ]; do
 		"$bench" -r 10 lkvm "$O/lkvm" run -c 1 -m 256 -k "$guest" \
 			--nodefaults --nvme null:1G >>"$out/start"
+		"$bench" -r 10 "lkvm, defaults" "$O/lkvm" run -c 1 -m 256 \
+			-k "$guest" --nvme null:1G >>"$out/start"
 		if command -v qemu-system-x86_64 >/dev/null; then
 			"$bench" -r 3 "qemu microvm" qemu-system-x86_64 \
 				-accel kvm -cpu host,-arch-capabilities \
@@ -268,7 +270,8 @@ start()
 
 start_table()
 {
-	echo "From exec() to the guest's first instruction"
+	echo "From exec() to the guest's first instruction; defaults: network card," \
+		"random numbers"
 	echo
 	[ -e "$out/start" ] || {
 		echo "# not measured: /dev/kvm cannot be used"
@@ -277,10 +280,10 @@ start_table()
 	awk -F'\t' "$median"'
 		{ keep($1 "/us", $2); keep($1 "/kib", $3); names[$1] = 1 }
 		END {
-			printf "%-14s %8s %6s %28s\n", "", "ms", "ratio",
+			printf "%-15s %8s %6s %28s\n", "", "ms", "ratio",
 				"MiB resident beyond the RAM"
 			for (name in names)
-				printf "%-14s %8.2f %6s %28.2f\n", name,
+				printf "%-15s %8.2f %6s %28.2f\n", name,
 					median(name "/us") / 1000,
 					ratio(name "/us", "lkvm/us"),
 					median(name "/kib") / 1024

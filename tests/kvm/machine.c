@@ -43,15 +43,19 @@ static int64_t now_ms(void)
 	return t.tv_sec * 1000LL + t.tv_nsec / 1000000;
 }
 
-/* A file by its path from the test program's folder. */
+/* A file by its path from the folder "kvm" in which the test program is. */
 static void beside(const char *rest, char path[PATH_MAX])
 {
 	char self[PATH_MAX];
+	const char *dir;
 	ssize_t n;
 
 	n = readlink("/proc/self/exe", self, sizeof(self) - 1);
 	self[n < 0 ? 0 : n] = '\0';
-	snprintf(path, PATH_MAX, "%.*s/%s", PATH_MAX - 64, dirname(self), rest);
+	dir = dirname(self);
+	if (!strrchr(dir, '/') || strcmp(strrchr(dir, '/'), "/kvm"))
+		dir = dirname(self);
+	snprintf(path, PATH_MAX, "%.*s/%s", PATH_MAX - 64, dir, rest);
 }
 
 /**
@@ -76,7 +80,7 @@ const char *machine_lkvm(void)
  */
 void machine_guest(const struct machine_setup *s, char path[PATH_MAX])
 {
-	beside(s->guest ? s->guest : "guest.elf", path);
+	beside(s->guest ? s->guest : GUEST_FILE, path);
 }
 
 /**
@@ -557,6 +561,30 @@ int machine_wait(struct machine *m, int timeout_ms)
 	status = WEXITSTATUS(status);
 	return machine_is_qemu() ? machine_end_qemu(status) :
 				   end_of_lkvm(status);
+}
+
+/**
+ * machine_ends() - run a machine that needs nothing from outside to its end
+ * @m:          set up here; machine_destroy() is called however this ends
+ * @s:          what it shall be
+ * @want:       how it shall end, see machine_wait()
+ * @timeout_ms: how long
+ *
+ * Return: whether it did; if not, what it said has been shown.
+ */
+bool machine_ends(struct machine *m, const struct machine_setup *s, int want,
+		  int timeout_ms)
+{
+	int end;
+
+	if (machine_start(m, s))
+		return false;
+	end = machine_wait(m, timeout_ms);
+	if (end == want)
+		return true;
+	machine_show(m);
+	printf("# ended with %d instead of %d\n", end, want);
+	return false;
 }
 
 /* Runs lkvm with these words; what it prints is in @m->said. */

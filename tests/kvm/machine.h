@@ -7,8 +7,9 @@
  * own, and is killed when the test ends, however that happens.
  *
  * LKVM names the lkvm to test; by default it is where the build puts it, two
- * folders above the test program. The guest is beside the test program. LKVM_TEST_VMM=qemu runs the
- * same guest with QEMU instead: what fails there too is the guest's fault.
+ * folders above tests/kvm, where the guest is, and the test program or the
+ * folder of an architecture with it. LKVM_TEST_VMM=qemu runs the same guest with
+ * QEMU instead: what fails there too is the guest's fault.
  */
 #ifndef TESTS_KVM_MACHINE_H
 #define TESTS_KVM_MACHINE_H
@@ -42,7 +43,7 @@ struct machine_disk {
 /**
  * struct machine_setup - a machine to start
  * @params:   the guest's command line
- * @guest:    file name of the guest, NULL for guest.elf
+ * @guest:    file name of the guest, NULL for the usual one
  * @cpus:     0 for 1
  * @mib:      RAM, 0 for 64
  * @disk:     controllers
@@ -96,6 +97,8 @@ const char *machine_expect(struct machine *m, const char *text, int timeout_ms);
 bool machine_send(struct machine *m, const void *data, size_t len,
 		  int timeout_ms);
 int machine_wait(struct machine *m, int timeout_ms);
+bool machine_ends(struct machine *m, const struct machine_setup *s, int want,
+		  int timeout_ms);
 void machine_destroy(struct machine *m);
 int machine_command(struct machine *m, const char *const *words,
 		    int timeout_ms);

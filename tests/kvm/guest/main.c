@@ -16,6 +16,7 @@
 
 static const struct test *const tables[] = {
 	machine_tests,
+	time_tests,
 	serial_tests,
 	end_tests,
 	pci_tests,

@@ -130,7 +130,8 @@ int nvme_irqs_setup(struct nvme_ctrl *c)
 		irq = irq_alloc(NULL);
 		CHECK(irq >= 0, "no interrupt vector left");
 		q->irq = irq;
-		pci_msix_set(c->pci, i, irq_message((unsigned int)irq, q->cpu));
+		pci_msix_set(c->pci, i, irq_message((unsigned int)irq, q->cpu,
+						    c->pci->bdf));
 	}
 	pci_msix_enable(c->pci, true);
 	return 0;

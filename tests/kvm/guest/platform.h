@@ -35,9 +35,10 @@ int console_read(void);
 noreturn void machine_exit(uint8_t value);
 noreturn void machine_fail(void);
 
-/* time since start */
+/* time since start, and by the real-time clock since 1970 */
 uint64_t now_ns(void);
 void delay_us(uint64_t us);
+uint64_t rtc_seconds(void);
 
 /* CPUs */
 unsigned int cpu_count(void);
@@ -46,11 +47,17 @@ int cpus_start(unsigned int wanted);
 int cpus_run(int (*fn)(unsigned int cpu, void *arg), void *arg);
 void cpu_relax(void);
 
-/* interrupts: an irq is a small number that means the same on each CPU */
+/*
+ * interrupts: an irq is a small number that means the same on each CPU. The
+ * tick ends sleeps, so a lost interrupt does not hang the guest.
+ */
+#define TICK_HZ		50u
+extern const unsigned int irq_tick;
 int irq_alloc(irq_hook hook);
 void irq_free(unsigned int irq);
 uint32_t irq_seen(unsigned int irq);
-struct msi_message irq_message(unsigned int irq, unsigned int cpu);
+struct msi_message irq_message(unsigned int irq, unsigned int cpu,
+			       uint16_t sender);
 void irq_wait(unsigned int irq, uint32_t seen);
 int irq_line_attach(unsigned int line, unsigned int irq, bool level);
 void irq_line_detach(unsigned int line);
@@ -62,7 +69,10 @@ void bytes_set(void *dst, int c, size_t n);
 void bytes_copy(void *dst, const void *src, size_t n);
 void memory_barrier(void);
 
-/* PCI configuration space: by the ECAM window if ecam is true */
+/*
+ * PCI configuration space: by the ECAM window if ecam is true, else by ports if
+ * the architecture has them
+ */
 uint32_t pci_config_read(uint16_t bdf, unsigned int reg, bool ecam);
 void pci_config_write(uint16_t bdf, unsigned int reg, uint32_t v, bool ecam);
 bool pci_has_ecam(void);

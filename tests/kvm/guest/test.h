@@ -24,11 +24,12 @@ extern const struct test pci_tests[];
 extern const struct test nvme_tests[];
 extern const struct test stamp_tests[];
 extern const struct test dirty_tests[];
+extern const struct test serial_tests[];
+extern const struct test time_tests[];
 
 /* These are the architecture's. */
 extern const struct test machine_tests[];
 extern const struct test end_tests[];
-extern const struct test serial_tests[];
 
 noreturn void guest_main(void);
 

@@ -33,6 +33,7 @@
 /* Interrupts that have come in, by vector; written by trap.S. */
 uint32_t irq_count[256];
 irq_hook irq_hooks[256];
+const unsigned int irq_tick = VECTOR_TICK;
 bool lapic_x2apic;
 uint64_t lapic_eoi = LAPIC_DEFAULT + LAPIC_EOI;
 
@@ -181,16 +182,19 @@ uint32_t irq_seen(unsigned int irq)
  * irq_message - what a device has to write to raise an interrupt
  * @irq: interrupt
  * @cpu: the CPU that shall get it
+ * @sender: the device, of which nothing depends here
  *
  * Ids above 255 use the bits that KVM defines for them (bits 11:5 of the
  * address are id bits 14:8).
  *
  * Return: address and data.
  */
-struct msi_message irq_message(unsigned int irq, unsigned int cpu)
+struct msi_message irq_message(unsigned int irq, unsigned int cpu,
+			       uint16_t sender)
 {
 	const uint32_t id = cpu_get(cpu)->apic_id;
 
+	(void)sender;
 	return (struct msi_message){
 		.address = LAPIC_DEFAULT | (id & 0xff) << 12 | (id >> 8) << 5,
 		.data = irq,

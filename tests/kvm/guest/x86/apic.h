@@ -39,9 +39,6 @@
 #define VECTOR_FIRST_FREE	0x30
 #define VECTOR_LAST_FREE	0xef
 
-/* The tick ends sleeps, so a lost interrupt does not hang the guest. */
-#define TICK_HZ			50u
-
 extern uint32_t irq_count[256];
 extern irq_hook irq_hooks[256];
 extern bool lapic_x2apic;

@@ -43,6 +43,5 @@ bool kvm_clock_present(void);
 uint32_t kvm_leaf(void);
 uint64_t kvm_clock_read(const struct kvm_clock *c);
 uint8_t rtc_register(uint8_t reg);
-uint64_t rtc_seconds(void);
 
 #endif

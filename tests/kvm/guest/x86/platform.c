@@ -11,12 +11,12 @@
 #include "tests/kvm/guest/lib.h"
 #include "tests/kvm/guest/mem.h"
 #include "tests/kvm/guest/platform.h"
+#include "tests/kvm/guest/serial.h"
 #include "tests/kvm/guest/test.h"
 #include "tests/kvm/guest/x86/acpi.h"
 #include "tests/kvm/guest/x86/apic.h"
 #include "tests/kvm/guest/x86/clock.h"
 #include "tests/kvm/guest/x86/cpu.h"
-#include "tests/kvm/guest/x86/serial.h"
 #include "tests/kvm/proto.h"
 
 #define PVH_MAGIC		0x336ec578u

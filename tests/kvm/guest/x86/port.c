@@ -9,8 +9,25 @@
  */
 #include "tests/kvm/guest/lib.h"
 #include "tests/kvm/guest/platform.h"
+#include "tests/kvm/guest/serial.h"
 #include "tests/kvm/guest/x86/cpu.h"
-#include "tests/kvm/guest/x86/serial.h"
+
+#define COM1			0x3f8
+#define COM1_LSR		(COM1 + UART_LSR)
+
+/**
+ * struct com_port - where a serial port is
+ * @base: its first I/O port
+ * @line: its interrupt
+ */
+struct com_port {
+	uint16_t base;
+	uint16_t line;
+};
+
+static const struct com_port com[SERIAL_PORTS] = {
+	{ COM1, 4 }, { 0x2f8, 3 }, { 0x3e8, 6 }, { 0x2e8, 7 },
+};
 
 /* b is the value; a is the port and 1, 2 or 4 bytes in the upper half. */
 static void out_cpl0(uint64_t a, uint64_t b, uint64_t *frame)
@@ -104,16 +121,37 @@ uint32_t inl(uint16_t port)
 }
 
 /**
- * console_init - set the first serial port up: 115200 8N1, FIFOs, no interrupts
+ * serial_read - read a register of a serial port
+ * @port: number
+ * @reg:  UART_*
+ *
+ * Return: its value.
  */
-void console_init(void)
+uint8_t serial_read(unsigned int port, unsigned int reg)
 {
-	outb(COM_LCR, LCR_DIVISOR);
-	outb(COM1, 1);
-	outb(COM_IER, 0);
-	outb(COM_LCR, LCR_8N1);
-	outb(COM_FCR, FCR_ON_CLEAR);
-	outb(COM_MCR, MCR_NORMAL);
+	return inb((uint16_t)(com[port].base + reg));
+}
+
+/**
+ * serial_write - write a register of a serial port
+ * @port: number
+ * @reg:  UART_*
+ * @v:    value
+ */
+void serial_write(unsigned int port, unsigned int reg, uint8_t v)
+{
+	outb((uint16_t)(com[port].base + reg), v);
+}
+
+/**
+ * serial_line - the interrupt line of a serial port
+ * @port: number
+ *
+ * Return: I/O APIC pin.
+ */
+unsigned int serial_line(unsigned int port)
+{
+	return com[port].line;
 }
 
 static void write_cpl0(uint64_t a, uint64_t b, uint64_t *frame)
@@ -126,9 +164,9 @@ static void write_cpl0(uint64_t a, uint64_t b, uint64_t *frame)
 	for (; b; b -= n) {
 		do
 			asm volatile("inb %w1, %0" : "=a"(status)
-				     : "d"(COM_LSR) : "memory");
+				     : "d"(COM1_LSR) : "memory");
 		while (!(status & LSR_THR_EMPTY));
-		n = MIN(b, COM_FIFO);
+		n = MIN(b, UART_FIFO);
 		asm volatile("mov %1, %%rcx; rep outsb" : "+S"(s)
 			     : "r"(n), "d"(COM1) : "rcx", "memory");
 	}
@@ -152,7 +190,7 @@ static void read_cpl0(uint64_t a, uint64_t b, uint64_t *frame)
 	(void)b;
 	(void)frame;
 	*result = -1;
-	asm volatile("inb %w1, %0" : "=a"(v) : "d"(COM_LSR) : "memory");
+	asm volatile("inb %w1, %0" : "=a"(v) : "d"(COM1_LSR) : "memory");
 	if (!(v & LSR_DATA))
 		return;
 	asm volatile("inb %w1, %0" : "=a"(v) : "d"(COM1) : "memory");

@@ -154,49 +154,7 @@ static int test_kvmclock(void)
 	return msr_write(KVM_CLOCK_TIME, 0);
 }
 
-static int test_rtc(void)
-{
-	const uint64_t first = rtc_seconds();
-	const uint64_t start = now_ns();
-	uint64_t second;
-
-	CHECK(first > 1700000000 && first < 4102444800, "%lu s since 1970",
-	      first);
-	do
-		second = rtc_seconds();
-	while (second == first && now_ns() - start < 30000000000ull);
-	/* The guest may not have run for a while. */
-	CHECK(second > first &&
-	      second - first <= (now_ns() - start) / 1000000000 + 1,
-	      "%lu s after %lu s", second, first);
-	print("guest: rtc: %lu s since 1970\n", second);
-	return 0;
-}
-
-static int tick_check(unsigned int cpu, void *arg)
-{
-	const uint64_t start = now_ns();
-	uint32_t seen = irq_seen(VECTOR_TICK);
-	uint64_t ns;
-	unsigned int i;
-
-	(void)arg;
-	/* Several CPUs share the counter; each sees at least its own. */
-	for (i = 0; i < 5 && now_ns() - start < 30000000000ull;) {
-		irq_wait(VECTOR_TICK, seen);
-		if (irq_seen(VECTOR_TICK) != seen)
-			i++;
-		seen = irq_seen(VECTOR_TICK);
-	}
-	ns = now_ns() - start;
-	CHECK(i == 5, "cpu %u: %u ticks in %lu ns", cpu, i, ns);
-	if (cpu_count() == 1)
-		CHECK(ns > 4 * 1000000000ull / TICK_HZ * 8 / 10,
-		      "5 ticks of 1/%u s in %lu ns", TICK_HZ, ns);
-	return 0;
-}
-
-static int deadline_check(void)
+static int test_deadline(void)
 {
 	const int irq = irq_alloc(NULL);
 	uint64_t start, ns;
@@ -224,69 +182,6 @@ static int deadline_check(void)
 	return 0;
 }
 
-static int test_timer(void)
-{
-	if (cpus_start((unsigned int)arg_number("cpus", 0)))
-		return -1;
-	return cpus_run(tick_check, NULL) || deadline_check() ? -1 : 0;
-}
-
-/**
- * struct smp_state - what the CPUs do together in the SMP test
- * @arrived: CPUs in this round
- * @round:   number of the round
- * @counter: counted up under a lock
- * @lock:    the lock
- * @tsc:     the last TSC that any CPU saw
- * @back:    how far behind it a CPU was at most
- */
-struct smp_state {
-	uint32_t arrived;
-	uint32_t round;
-	uint64_t counter;
-	struct lock lock;
-	uint64_t tsc;
-	uint64_t back;
-};
-
-#define SMP_ROUNDS	100
-
-static int smp_worker(unsigned int cpu, void *arg)
-{
-	struct smp_state *s = arg;
-	uint32_t r;
-
-	(void)cpu;
-	for (r = 0; r < SMP_ROUNDS; r++) {
-		uint64_t tsc;
-
-		lock_take(&s->lock);
-		s->counter++;
-		tsc = rdtsc();
-		if (tsc < s->tsc)
-			s->back = MAX(s->back, s->tsc - tsc);
-		s->tsc = MAX(s->tsc, tsc);
-		lock_release(&s->lock);
-	}
-	return 0;
-}
-
-static int test_smp(void)
-{
-	struct smp_state *s = mem_alloc(sizeof(*s), 64);
-	const uint64_t start = now_ns();
-
-	if (cpus_start((unsigned int)arg_number("cpus", 0)) ||
-	    cpus_run(smp_worker, s))
-		return -1;
-	CHECK(s->counter == (uint64_t)cpu_count() * SMP_ROUNDS,
-	      "%lu of %u", s->counter, cpu_count() * SMP_ROUNDS);
-	print("guest: smp: %u cpus in %lu us, tsc at most %lu behind\n",
-	      cpu_count(), (now_ns() - start) / 1000, s->back);
-	CHECK(s->back < clock_tsc_khz(), "TSCs are a millisecond apart");
-	return cpus_run(cpuid_check, NULL);
-}
-
 static int test_msr(void)
 {
 	uint64_t v = 0;
@@ -305,8 +200,6 @@ const struct test machine_tests[] = {
 	{ "cpuid", test_cpuid, "ids of all CPUs (cpus, kvm=1: demand KVM)" },
 	{ "msr", test_msr, "MTRR default, a refused MSR" },
 	{ "kvmclock", test_kvmclock, "KVM's clock and wall clock" },
-	{ "rtc", test_rtc, "the real-time clock goes" },
-	{ "timer", test_timer, "tick and TSC deadline (cpus)" },
-	{ "smp", test_smp, "all CPUs start and work (cpus)" },
+	{ "deadline", test_deadline, "the timer's TSC deadline" },
 	{ 0 },
 };

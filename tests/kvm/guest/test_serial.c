@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /**
- * DOC: x86-64: tests of the serial ports
+ * DOC: tests of the serial ports
  *
  * serial-echo reads until EOT and tells how many bytes came and their hash;
  * the host sends as fast as it can, and nothing may be lost. With slow=US the
@@ -9,9 +9,8 @@
  */
 #include "tests/kvm/guest/lib.h"
 #include "tests/kvm/guest/platform.h"
+#include "tests/kvm/guest/serial.h"
 #include "tests/kvm/guest/test.h"
-#include "tests/kvm/guest/x86/cpu.h"
-#include "tests/kvm/guest/x86/serial.h"
 #include "tests/kvm/proto.h"
 
 #define SILENCE_NS	20000000000ull
@@ -30,7 +29,7 @@ static void receive_hook(unsigned int irq)
 	for (;;) {
 		ring_full = ring_in - ring_out == sizeof(ring);
 		if (ring_full) {
-			outb(COM_IER, 0);
+			serial_write(0, UART_IER, 0);
 			return;
 		}
 		c = console_read();
@@ -46,7 +45,7 @@ static int ring_read(unsigned int irq)
 
 	if (ring_in == ring_out && ring_full) {
 		ring_full = false;
-		outb(COM_IER, IER_RECEIVE);
+		serial_write(0, UART_IER, IER_RECEIVE);
 	}
 	if (ring_in == ring_out)
 		irq_wait(irq, seen);
@@ -79,7 +78,7 @@ static int receive(int irq)
 		if (slow)
 			delay_us(slow);
 	}
-	CHECK(!(inb(COM_LSR) & LSR_OVERRUN), "overrun after %lu bytes", n);
+	CHECK(!(serial_read(0, UART_LSR) & LSR_OVERRUN), "overrun after %lu bytes", n);
 	print("guest: serial-echo: bytes %lu hash %lx\n", n, hash);
 	return 0;
 }
@@ -91,13 +90,14 @@ static int test_echo(void)
 
 	if (arg_is("rx", "irq")) {
 		irq = irq_alloc(receive_hook);
-		CHECK(irq >= 0 && !irq_line_attach(COM1_LINE, (unsigned int)irq,
+		CHECK(irq >= 0 && !irq_line_attach(serial_line(0),
+						   (unsigned int)irq,
 						   false), "no interrupt");
-		outb(COM_IER, IER_RECEIVE);
+		serial_write(0, UART_IER, IER_RECEIVE);
 	}
 	ret = receive(irq);
-	outb(COM_IER, 0);
-	irq_line_detach(COM1_LINE);
+	serial_write(0, UART_IER, 0);
+	irq_line_detach(serial_line(0));
 	return ret;
 }
 
@@ -108,57 +108,41 @@ static int test_loopback(void)
 	uint64_t end;
 	int c;
 
-	outb(COM_SCRATCH, 0x5a);
-	CHECK(inb(COM_SCRATCH) == 0x5a, "scratch register %x",
-	      inb(COM_SCRATCH));
-	outb(COM_MCR, MCR_NORMAL | MCR_LOOPBACK);
+	serial_write(0, UART_SCRATCH, 0x5a);
+	CHECK(serial_read(0, UART_SCRATCH) == 0x5a, "scratch register %x",
+	      serial_read(0, UART_SCRATCH));
+	serial_write(0, UART_MCR, MCR_NORMAL | MCR_LOOPBACK);
 	for (i = 0; i < 256; i += 37) {
-		outb(COM1, (uint8_t)i);
+		serial_write(0, UART_DATA, (uint8_t)i);
 		end = now_ns() + 10000000000ull;
 		do
 			c = console_read();
 		while (c < 0 && now_ns() < end);
 		if (c != (int)i) {
-			outb(COM_MCR, MCR_NORMAL);
+			serial_write(0, UART_MCR, MCR_NORMAL);
 			CHECK(false, "%d came back for %u", c, i);
 		}
 	}
-	outb(COM_MCR, MCR_NORMAL);
-	CHECK(inb(COM_IIR) & IIR_NONE, "interrupt pending: %x", inb(COM_IIR));
+	serial_write(0, UART_MCR, MCR_NORMAL);
+	CHECK(serial_read(0, UART_IIR) & IIR_NONE, "interrupt pending: %x",
+	      serial_read(0, UART_IIR));
 	return 0;
 }
 
-/**
- * struct other_port - a serial port that is not the console
- * @base: its first port
- * @line: its interrupt
- */
-struct other_port {
-	uint16_t base;
-	unsigned int line;
-};
-
-static const struct other_port other_ports[] = { { 0x2f8, 3 }, { 0x3e8, 6 }, { 0x2e8, 7 } };
-
-static const struct other_port *other;
-
-static uint16_t other_at(uint16_t reg)
-{
-	return (uint16_t)(other->base + reg - COM1);
-}
+static unsigned int other;
 
 static void other_hook(unsigned int irq)
 {
 	(void)irq;
-	while (inb(other_at(COM_LSR)) & LSR_DATA)
-		ring[ring_in++ % sizeof(ring)] = inb(other->base);
+	while (serial_read(other, UART_LSR) & LSR_DATA)
+		ring[ring_in++ % sizeof(ring)] = serial_read(other, UART_DATA);
 }
 
 static void other_put(uint8_t c)
 {
-	while (!(inb(other_at(COM_LSR)) & LSR_THR_EMPTY))
+	while (!(serial_read(other, UART_LSR) & LSR_THR_EMPTY))
 		;
-	outb(other->base, c);
+	serial_write(other, UART_DATA, c);
 }
 
 /*
@@ -191,18 +175,19 @@ static int test_port(void)
 	int irq = irq_alloc(other_hook);
 	int ret;
 
-	CHECK(n >= 1 && n <= ARRAY_SIZE(other_ports), "port %lu", n);
-	other = &other_ports[n - 1];
-	CHECK(irq >= 0 && !irq_line_attach(other->line, (unsigned int)irq,
-					   false), "no interrupt");
-	outb(other_at(COM_LCR), LCR_8N1);
-	outb(other_at(COM_FCR), FCR_ON_CLEAR);
-	outb(other_at(COM_MCR), MCR_NORMAL);
-	outb(other_at(COM_IER), IER_RECEIVE);
+	CHECK(n >= 1 && n < SERIAL_PORTS, "port %lu", n);
+	other = (unsigned int)n;
+	CHECK(irq >= 0 && !irq_line_attach(serial_line(other),
+					   (unsigned int)irq, false),
+	      "no interrupt");
+	serial_write(other, UART_LCR, LCR_8N1);
+	serial_write(other, UART_FCR, FCR_ON_CLEAR);
+	serial_write(other, UART_MCR, MCR_NORMAL);
+	serial_write(other, UART_IER, IER_RECEIVE);
 	print("guest: serial-port: ready\n");
 	ret = other_lines((unsigned int)irq);
-	outb(other_at(COM_IER), 0);
-	irq_line_detach(other->line);
+	serial_write(other, UART_IER, 0);
+	irq_line_detach(serial_line(other));
 	return ret;
 }
 

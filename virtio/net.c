@@ -141,7 +141,7 @@ static void link_work(struct loop_call *call)
 /* ---- virtio ------------------------------------------------------------- */
 
 /* VIRTIO-1.2 5.1.3.1: what a feature does not make sense without. */
-static bool features_ok(struct virtio_device *v, u64 features)
+static bool features_ok(const struct virtio_device *v, u64 features)
 {
 	static const struct {
 		u8 feature;
@@ -165,16 +165,35 @@ static bool features_ok(struct virtio_device *v, u64 features)
 		{ NET_F_CTRL_MAC_ADDR, BIT_ULL(NET_F_CTRL_VQ) },
 		{ NET_F_CTRL_GUEST_OFFLOADS, BIT_ULL(NET_F_CTRL_VQ) },
 	};
-	struct net_card *card = net_card_of_virtio(v);
 	u32 i;
 
 	for (i = 0; i < ARRAY_SIZE(needs); i++)
 		if ((features & BIT_ULL(needs[i].feature)) &&
 		    !(features & needs[i].any_of))
 			return false;
-	card->offloads = features & NET_OFFLOADS_GUEST;
-	net_card_apply(card);
 	return true;
+}
+
+static void features_set(struct virtio_device *v)
+{
+	struct net_card *card = net_card_of_virtio(v);
+
+	card->offloads = v->features & NET_OFFLOADS_GUEST;
+	net_card_apply(card);
+}
+
+/**
+ * net_offloads_ok() - may a guest want these offloads?
+ * @v: the card
+ * @features: those that were negotiated
+ * @offloads: NET_F_GUEST bits
+ *
+ * Return: false when some were not negotiated, or make no sense alone.
+ */
+bool net_offloads_ok(const struct virtio_device *v, u64 features, u64 offloads)
+{
+	return !(offloads & ~(features & NET_OFFLOADS_GUEST)) &&
+	       features_ok(v, offloads);
 }
 
 static void virtio_part_reset(struct virtio_device *v)
@@ -215,6 +234,7 @@ static void queue_stop(struct virtio_queue *q)
 
 static const struct virtio_ops virtio_ops = {
 	.features_ok	= features_ok,
+	.features_set	= features_set,
 	.reset		= virtio_part_reset,
 	.handle		= handle,
 	.queue_stop	= queue_stop,

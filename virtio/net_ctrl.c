@@ -110,8 +110,10 @@ static int run_announced(struct net_card *card, u8 command, const u8 *data,
 {
 	u16 status = le16_to_cpu(card->space.status);
 
+	if (len)
+		return -EINVAL;
 	card->space.status = cpu_to_le16(status & (u16)~NET_S_ANNOUNCE);
-	return len ? -EINVAL : 0;
+	return 0;
 }
 
 static int run_pairs(struct net_card *card, u8 command, const u8 *data, u32 len)
@@ -135,7 +137,7 @@ static int run_offloads(struct net_card *card, u8 command, const u8 *data,
 	if (len != sizeof(le))
 		return -EINVAL;
 	memcpy(&le, data, sizeof(le));
-	if (le64_to_cpu(le) & ~(card->v.features & NET_OFFLOADS_GUEST))
+	if (!net_offloads_ok(&card->v, card->v.features, le64_to_cpu(le)))
 		return -EINVAL;
 	card->offloads = le64_to_cpu(le);
 	return 0;

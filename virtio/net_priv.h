@@ -200,6 +200,7 @@ static inline struct net_card *net_card_of_virtio(struct virtio_device *v)
 }
 
 /* net.c: device's lock held */
+bool net_offloads_ok(const struct virtio_device *v, u64 features, u64 offloads);
 void net_card_apply(struct net_card *card);
 void net_card_reset(struct net_card *card);
 

@@ -138,9 +138,10 @@ int net_check(const struct device *dev, const void *state, struct error *err)
 		return error_set(err, -EINVAL,
 				 "active-pairs: there are %u, but the card has %u",
 				 s->active, card->config->mq);
-	if (s->offloads & ~(s->v.features & NET_OFFLOADS_GUEST))
+	if (!net_offloads_ok(&card->v, s->v.features, s->offloads))
 		return error_set(err, -EINVAL,
-				 "offloads: some were not negotiated");
+				 "offloads: %#llx: some were not negotiated, or make no sense alone",
+				 s->offloads);
 	if (s->uni_bytes % ETH_ADDRESS || s->multi_bytes % ETH_ADDRESS)
 		return error_set(err, -EINVAL,
 				 "addresses, groups: no whole number of them");

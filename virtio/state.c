@@ -161,10 +161,9 @@ static int check_status(const struct virtio_device *v,
 		return error_set(err, -EINVAL,
 				 "status: %#x: features are not negotiated",
 				 from->status);
-	if (ok && ((from->features & ~v->offered) ||
-		   !(from->features & VIRTIO_F_VERSION_1)))
+	if (ok && !virtio_features_ok(v, from->features))
 		return error_set(err, -EINVAL,
-				 "features: %#llx are not those of the device, %#llx",
+				 "features: %#llx cannot be those of a device with %#llx",
 				 from->features, v->offered);
 	return 0;
 }

@@ -256,12 +256,18 @@ void virtio_reset_begin(struct virtio_device *v)
 		virtio_power_on(v);
 }
 
-static bool features_are_ok(struct virtio_device *v)
+/**
+ * virtio_features_ok() - may a driver have these features?
+ * @v: the device
+ * @features: what it wants
+ *
+ * Return: true when the device can work with them.
+ */
+bool virtio_features_ok(const struct virtio_device *v, u64 features)
 {
-	return !(v->features & ~v->offered) &&
-	       (v->features & VIRTIO_F_VERSION_1) &&
+	return !(features & ~v->offered) && (features & VIRTIO_F_VERSION_1) &&
 	       (!v->setup.ops->features_ok ||
-		v->setup.ops->features_ok(v, v->features));
+		v->setup.ops->features_ok(v, features));
 }
 
 /**
@@ -285,11 +291,14 @@ void virtio_status_write(struct virtio_device *v, u8 status)
 		virtio_reset_begin(v);
 		return;
 	}
-	if ((added & VIRTIO_STATUS_FEATURES_OK) && !features_are_ok(v))
+	if ((added & VIRTIO_STATUS_FEATURES_OK) &&
+	    !virtio_features_ok(v, v->features))
 		added &= (u8)~VIRTIO_STATUS_FEATURES_OK;
 	if (!((v->status | added) & VIRTIO_STATUS_FEATURES_OK))
 		added &= (u8)~VIRTIO_STATUS_DRIVER_OK;
 	v->status |= added;
+	if ((added & VIRTIO_STATUS_FEATURES_OK) && v->setup.ops->features_set)
+		v->setup.ops->features_set(v);
 	if (added & VIRTIO_STATUS_FAILED)
 		queues_stop(v, false);
 	queues_start(v);

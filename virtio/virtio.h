@@ -45,8 +45,10 @@ enum virtio_next {
 
 /**
  * struct virtio_ops - what a device does
- * @features_ok: can the device work with this subset of its features? On a
- *               vCPU's thread under the device's lock. NULL: with any
+ * @features_ok: can the device work with this subset of its features? Changes
+ *               nothing. Under the device's lock. NULL: with any
+ * @features_set: they are negotiated. On a vCPU's thread under the device's
+ *                lock. NULL: nothing to do
  * @reset: all queues have stopped: the device's own part at power-on. Under
  *         the device's lock, on any thread. NULL: nothing to do
  * @config_written: the driver has written to the configuration, whose bytes
@@ -62,7 +64,8 @@ enum virtio_next {
  *              Called again when a reset comes after a pause. NULL: nothing
  */
 struct virtio_ops {
-	bool (*features_ok)(struct virtio_device *v, u64 features);
+	bool (*features_ok)(const struct virtio_device *v, u64 features);
+	void (*features_set)(struct virtio_device *v);
 	void (*reset)(struct virtio_device *v);
 	void (*config_written)(struct virtio_device *v, u32 offset, u32 len);
 	enum virtio_next (*handle)(struct virtio_queue *q);

@@ -21,6 +21,7 @@ static inline struct virtio_device *virtio_of_pci(struct pci_device *pci)
 
 /* virtio.c: device's lock held */
 void virtio_kick(struct virtio_device *v);
+bool virtio_features_ok(const struct virtio_device *v, u64 features);
 void virtio_status_write(struct virtio_device *v, u8 status);
 void virtio_power_on(struct virtio_device *v);
 void virtio_reset_begin(struct virtio_device *v);

@@ -96,7 +96,7 @@ static void test_queue_stop(struct virtio_queue *q)
 		test_release(t, 0, 0);
 }
 
-static bool test_features_ok(struct virtio_device *v, u64 features)
+static bool test_features_ok(const struct virtio_device *v, u64 features)
 {
 	return !(features & TEST_NOT_ALONE) || (features & TEST_FEATURE);
 }

@@ -632,7 +632,7 @@ TEST_F(vpci, states_that_cannot_be)
 	ASSERT_EQ(0, test_quiesce(self->dev));
 	good = testvm_save(self->dev);
 	s = malloc(sizeof(*s));
-	for (i = 0; i < 12; i++) {
+	for (i = 0; i < 13; i++) {
 		struct virtio_queue_state *q = &s->queues[0];
 
 		*s = *good;
@@ -669,6 +669,10 @@ TEST_F(vpci, states_that_cannot_be)
 			break;
 		case 10:
 			q->wrap = 1;
+			break;
+		case 11:
+			s->features = (s->features & ~TEST_FEATURE) |
+				      TEST_NOT_ALONE;
 			break;
 		default:
 			q->enabled = 0;

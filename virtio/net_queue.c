@@ -36,7 +36,7 @@ static void count(_Atomic u64 *counter, u64 more)
 
 /* What the kernel would say no to is said no to here (VIRTIO-1.2 5.1.6.2). */
 static bool header_is_ok(const struct virtio_device *v,
-			 const struct net_hdr *hdr)
+			 const struct net_hdr *hdr, u64 len)
 {
 	static const struct {
 		u8 type;
@@ -50,7 +50,9 @@ static bool header_is_ok(const struct virtio_device *v,
 	u32 i;
 
 	if ((hdr->flags & NET_HDR_F_NEEDS_CSUM) &&
-	    !virtio_has(v, BIT_ULL(NET_F_CSUM)))
+	    (!virtio_has(v, BIT_ULL(NET_F_CSUM)) ||
+	     !range_fits(le16_to_cpu(hdr->csum_start),
+			 le16_to_cpu(hdr->csum_offset) + 2U, len)))
 		return false;
 	if (hdr->gso_type == NET_HDR_GSO_NONE)
 		return true;
@@ -94,7 +96,7 @@ static bool make_frame(struct net_pair *pair, const struct virtio_chain *chain,
 	virtio_chain_read(chain, 0, &tx->hdr, sizeof(tx->hdr));
 	tx->hdr.flags &= NET_HDR_F_NEEDS_CSUM;
 	tx->hdr.num_buffers = cpu_to_le16(0);
-	if (!header_is_ok(&pair->card->v, &tx->hdr))
+	if (!header_is_ok(&pair->card->v, &tx->hdr, len))
 		return false;
 	tx->iov = iov;
 	tx->iov_nr = copy_vectors(iov, chain->iov, chain->out_nr,

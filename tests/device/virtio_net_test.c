@@ -674,6 +674,9 @@ TEST_F(net, a_card_that_goes_on_elsewhere_announces_itself)
 	EXPECT_EQ(NET_S_LINK_UP, status_of(&self->drv));
 	self->dev->class->ops->resume(self->dev);
 	EXPECT_EQ(NET_S_LINK_UP | NET_S_ANNOUNCE, status_of(&self->drv));
+	EXPECT_EQ(NET_CTRL_ERR, COMMAND(NET_CTRL_ANNOUNCE,
+					NET_CTRL_ANNOUNCE_ACK, "", 1));
+	EXPECT_EQ(NET_S_LINK_UP | NET_S_ANNOUNCE, status_of(&self->drv));
 	EXPECT_EQ(NET_CTRL_OK, COMMAND(NET_CTRL_ANNOUNCE,
 				       NET_CTRL_ANNOUNCE_ACK, NULL, 0));
 	EXPECT_EQ(NET_S_LINK_UP, status_of(&self->drv));
@@ -717,6 +720,94 @@ TEST_F(net, what_the_guest_has_said_moves_along)
 	EXPECT_EQ(2012, len);
 	EXPECT_EQ(0, memcmp(frame, self->mem + HDR, 1988));
 	EXPECT_FALSE(REACHES(2, 8));
+}
+
+/* ---- offloads ---------------------------------------------------------------- */
+
+#define ALL_OFFLOADS	(F(CSUM) | F(HOST_TSO4) | F(GUEST_CSUM) | \
+			 F(GUEST_TSO4) | F(CTRL_VQ) | F(CTRL_GUEST_OFFLOADS))
+
+/* A card that is plugged into nothing has all of them. */
+FIXTURE(offloads)
+{
+	struct vm *vm;
+	struct device *dev;
+	struct virtio_driver drv;
+	u64 buf;
+	u8 *mem;
+};
+
+FIXTURE_SETUP(offloads)
+{
+	self->vm = testvm_create(32 * MIB);
+	self->dev = testvm_add_pci(self->vm, "network", 0, TEST_SLOT,
+				   "mode=none");
+	self->dev->class->ops->resume(self->dev);
+	virtio_driver_init(&self->drv, self->vm, TEST_SLOT);
+	driver_up(&self->drv, VIRTIO_F_VERSION_1 | ALL_OFFLOADS);
+	self->buf = virtio_driver_alloc(&self->drv, 4 * MIB);
+	self->mem = virtio_driver_ptr(&self->drv, self->buf, 4 * MIB);
+}
+
+FIXTURE_TEARDOWN(offloads)
+{
+	testvm_destroy(self->vm);
+}
+
+TEST_F(offloads, a_checksum_is_within_the_frame)
+{
+	static const struct {
+		u16 start;
+		u16 offset;
+		bool good;
+	} cases[] = {
+		{ 58, 0, true }, { 0, 58, true }, { 34, 16, true },
+		{ 59, 0, false }, { 0, 59, false }, { 60, 0, false },
+		{ 61, 65535, false }, { 65535, 65535, false },
+	};
+	const struct virtio_buf buf = { self->buf, HDR + 60, false };
+	struct net_hdr *hdr = (struct net_hdr *)self->mem;
+	u64 bad = 0;
+	u32 i;
+
+	for (i = 0; i < ARRAY_SIZE(cases); i++) {
+		*hdr = (struct net_hdr){
+			.flags = NET_HDR_F_NEEDS_CSUM,
+			.csum_start = cpu_to_le16(cases[i].start),
+			.csum_offset = cpu_to_le16(cases[i].offset),
+		};
+		bad += !cases[i].good;
+		ASSERT_EQ(0, virtio_driver_exec(TX, &buf, 1, false));
+		EXPECT_EQ(bad, counter(self->dev, "tx-bad")) {
+			TH_LOG("case %u", i);
+		}
+	}
+}
+
+TEST_F(offloads, that_make_no_sense_alone)
+{
+	static const struct {
+		u64 offloads;
+		u8 answer;
+	} cases[] = {
+		{ F(GUEST_CSUM) | F(GUEST_TSO4), NET_CTRL_OK },
+		{ F(GUEST_CSUM), NET_CTRL_OK },
+		{ 0, NET_CTRL_OK },
+		{ F(GUEST_TSO4), NET_CTRL_ERR },
+		{ F(GUEST_CSUM) | F(GUEST_TSO6), NET_CTRL_ERR },
+		{ F(CSUM), NET_CTRL_ERR },
+	};
+	__le64 le;
+	u32 i;
+
+	for (i = 0; i < ARRAY_SIZE(cases); i++) {
+		le = cpu_to_le64(cases[i].offloads);
+		EXPECT_EQ(cases[i].answer,
+			  COMMAND(NET_CTRL_OFFLOADS, NET_CTRL_OFFLOADS_SET,
+				  &le, sizeof(le))) {
+			TH_LOG("case %u", i);
+		}
+	}
 }
 
 /* ---- resets ----------------------------------------------------------------- */

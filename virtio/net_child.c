@@ -28,6 +28,7 @@
 #include "virtio/net_child.h"
 
 #define CHILD_FD	3	/* of the descriptor that the program is given */
+#define LISTEN_READS	32	/* in a row: more than a pipe holds */
 
 /**
  * net_child_find() - where is a program?
@@ -162,14 +163,20 @@ static bool is_noise(const char *line)
  * @line: filled if there is one: programs say why they end, and end
  * @len: room in @line
  *
- * Does not wait.
+ * Does not wait, not even for the end of a program's chatter.
+ *
+ * Return: false when it has closed its end and there will be no more.
  */
-void net_child_listen(struct net_child *child, char *line, size_t len)
+bool net_child_listen(struct net_child *child, char *line, size_t len)
 {
 	char buf[4096], *at, *next;
-	ssize_t n;
+	ssize_t n = 0;
+	u32 i;
 
-	while ((n = read(child->errors, buf, sizeof(buf) - 1)) > 0) {
+	for (i = 0; i < LISTEN_READS; i++) {
+		n = read(child->errors, buf, sizeof(buf) - 1);
+		if (n <= 0)
+			break;
 		buf[n] = 0;
 		for (at = buf; at; at = next) {
 			next = strchr(at, '\n');
@@ -182,6 +189,7 @@ void net_child_listen(struct net_child *child, char *line, size_t len)
 	for (; *line; line++)
 		if ((unsigned char)*line < ' ')
 			*line = ' ';
+	return n > 0 || (n < 0 && errno == EAGAIN);
 }
 
 /**

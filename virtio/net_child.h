@@ -25,7 +25,7 @@ int net_child_find(const char *program, char *path, size_t len) __must_check;
 int net_child_start(struct net_child *child, char *const argv[], int fd)
 	__must_check;
 void net_child_kill(struct net_child *child);
-void net_child_listen(struct net_child *child, char *line, size_t len);
+bool net_child_listen(struct net_child *child, char *line, size_t len);
 int net_child_reap(struct net_child *child);
 int net_child_run(char *const argv[], struct error *err) __must_check;
 

@@ -163,7 +163,8 @@ static void child_said(struct io_watch *watch)
 {
 	struct net_passt *p = container_of(watch, struct net_passt, said);
 
-	net_child_listen(&p->child, p->last, sizeof(p->last));
+	if (!net_child_listen(&p->child, p->last, sizeof(p->last)))
+		io_watch_remove(&p->said);
 	log_debug("%s: passt: %s", p->card, p->last);
 }
 

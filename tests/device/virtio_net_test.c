@@ -638,6 +638,38 @@ TEST_F(net, passt_says_an_absurd_length)
 				   UINT32_MAX));
 }
 
+/* Nobody waits for the end of what passt has to say. */
+TEST_F(net, passt_has_a_lot_to_say)
+{
+	u8 frame[60];
+	u32 i, len;
+	u16 id;
+
+	fake_passt_tell(&self->passt, FAKE_PASST_CHATTER);
+	make_frame(frame, sizeof(frame), 1);
+	for (i = 0; i < 500; i++) {
+		offer(&self->drv, self->buf, 0, 2048);
+		virtio_driver_notify(RX);
+		fake_passt_send(&self->passt, frame, sizeof(frame));
+		ASSERT_TRUE(virtio_driver_wait(RX, &id, &len));
+	}
+}
+
+/* A loop that has nothing to do sleeps. */
+TEST_F(net, passt_has_nothing_to_say_any_more)
+{
+	struct iothread *loop = virtio_device_of(self->dev)->loops[0].thread;
+	u64 before;
+
+	fake_passt_tell(&self->passt, FAKE_PASST_SILENT);
+	usleep(100000);
+	before = atomic_load(&loop->loops);
+	usleep(300000);
+	EXPECT_GT(1000, atomic_load(&loop->loops) - before);
+	/* The link is as good as before. */
+	EXPECT_EQ(NET_S_LINK_UP, status_of(&self->drv));
+}
+
 TEST_F(net, frames_in_small_pieces)
 {
 	u8 wire[4 + 200] = { 0, 0, 0, 200 };

@@ -56,6 +56,24 @@ static void hand_over(int control, int wire)
 	check(sendmsg(control, &msg, 0) == 1, "fake passt: sendmsg");
 }
 
+static void misbehave(int control, u8 how)
+{
+	struct pollfd told = { .fd = control, .events = POLLIN };
+	static const char lines[4096] = { [0 ... 4095] = '\n' };
+	ssize_t n;
+
+	if (how == FAKE_PASST_SILENT) {
+		close(STDOUT_FILENO);
+		close(STDERR_FILENO);
+		return;
+	}
+	/* Until the test has something else to say. */
+	while (!poll(&told, 1, 0)) {
+		n = write(STDERR_FILENO, lines, sizeof(lines));
+		(void)n;
+	}
+}
+
 __attribute__((constructor))
 static void maybe_be_passt(void)
 {
@@ -72,7 +90,9 @@ static void maybe_be_passt(void)
 	      "fake passt: connect");
 	hand_over(fd, WIRE_FD);
 	close(WIRE_FD);
-	if (read(fd, &code, 1) == 1 && code)
+	while (read(fd, &code, 1) == 1 && code >= FAKE_PASST_SILENT)
+		misbehave(fd, code);
+	if (code)
 		fprintf(stderr, "told to end\n");
 	_exit(code);
 }
@@ -133,6 +153,16 @@ void fake_passt_accept(struct fake_passt *p, struct vm *vm)
 	check(recvmsg(p->control, &msg, MSG_CMSG_CLOEXEC) == 1 &&
 	      CMSG_FIRSTHDR(&msg), "recvmsg");
 	memcpy(&p->wire, CMSG_DATA(CMSG_FIRSTHDR(&msg)), sizeof(p->wire));
+}
+
+/**
+ * fake_passt_tell() - have the stand-in misbehave
+ * @p: the stand-in
+ * @what: how
+ */
+void fake_passt_tell(struct fake_passt *p, u8 what)
+{
+	check(send(p->control, &what, 1, MSG_NOSIGNAL) == 1, "tell");
 }
 
 /**

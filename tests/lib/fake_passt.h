@@ -12,6 +12,10 @@
 
 #include "vmm/vm.h"
 
+/* What the stand-in can be told instead of an exit code. */
+#define FAKE_PASST_SILENT	254	/* close what messages go to */
+#define FAKE_PASST_CHATTER	255	/* messages without end */
+
 /**
  * struct fake_passt - the other end of a card's wire
  * @dir: where the link and the socket are
@@ -28,6 +32,7 @@ struct fake_passt {
 
 void fake_passt_init(struct fake_passt *p);
 void fake_passt_accept(struct fake_passt *p, struct vm *vm);
+void fake_passt_tell(struct fake_passt *p, u8 what);
 void fake_passt_end(struct fake_passt *p, u8 code);
 void fake_passt_destroy(struct fake_passt *p);
 void fake_passt_send(struct fake_passt *p, const void *frame, u32 len);

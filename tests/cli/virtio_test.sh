@@ -34,6 +34,8 @@ ends()
 
 socket=$XDG_RUNTIME_DIR/lkvm/one.vsock
 
+# Few, as a login shell has it.
+prlimit --pid $$ --nofile=256:
 check "a machine starts" start one --vsock 3 --balloon
 
 # ---- sockets ------------------------------------------------------------------
@@ -43,6 +45,10 @@ refuse "another machine at the same path" \
 	"vsock0: path=$socket: another program listens there; name another one" \
 	"$LKVM" run --name two -k "$GUEST" --vsock "3,path=$socket"
 check "and the socket is still there" test -S "$socket"
+# Each of the guest's sockets takes one.
+same "as many descriptors as it may have" \
+	"$(sed -n 's/^Max open files *//p' "/proc/$pid/limits" | cut -d ' ' -f 1)" \
+	"$(prlimit --pid "$pid" --nofile -o HARD --noheadings | tr -d ' ')"
 
 # ---- balloon ------------------------------------------------------------------
 

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -320,6 +321,46 @@ TEST_F(control, more_clients_than_places_wait_for_theirs)
 		close(fd[i]);
 	run_loop(self->vm);
 	EXPECT_EQ(0, self->control->clients_nr);
+}
+
+static void time_is_up(struct io_timer *timer)
+{
+	/* Only there to end the loop's sleep. */
+}
+
+/* A guest's sockets, say, are all that this process may have open. */
+TEST_F(control, no_descriptor_for_a_client)
+{
+	const struct sockaddr *addr = (const struct sockaddr *)&self->addr;
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0);
+	struct iothread *loop = &self->vm->loop;
+	struct rlimit old, low;
+	struct json_object *obj;
+	struct io_timer timer;
+	u32 rounds = 0;
+
+	io_timer_init(&timer, loop, time_is_up);
+	ASSERT_EQ(0, getrlimit(RLIMIT_NOFILE, &old));
+	low = old;
+	low.rlim_cur = 3;
+	ASSERT_EQ(0, setrlimit(RLIMIT_NOFILE, &low));
+	ASSERT_EQ(0, connect(fd, addr, sizeof(self->addr)));
+	io_timer_set(&timer, 300000000);
+	while (timer.active) {
+		iothread_run_once(loop, true);
+		rounds++;
+	}
+	EXPECT_GT(100, rounds);
+	EXPECT_EQ(0, self->control->clients_nr);
+	/* It is let in as soon as there is one. */
+	ASSERT_EQ(0, setrlimit(RLIMIT_NOFILE, &old));
+	while (!self->control->clients_nr)
+		iothread_run_once(loop, true);
+	obj = ask(self->vm, fd, "{\"command\":\"status\"}\n");
+	EXPECT_STREQ("box", at(obj, "result", "name"));
+	json_object_put(obj);
+	io_timer_destroy(&timer);
+	close(fd);
 }
 
 TEST_F(control, kill_is_answered_before_the_end)

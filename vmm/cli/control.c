@@ -36,6 +36,8 @@
 
 /* How long the last answers may take once the machine has ended. */
 #define LINGER_ROUNDS	1000
+/* Without descriptors, say, the next try would fail just as fast. */
+#define REST_NS		100000000ULL
 
 /**
  * struct control_client - a connection
@@ -493,14 +495,21 @@ static void accept_done(struct io_op *op, s32 res, u32 flags)
 	struct control *control = container_of(op, struct control, accept_op);
 
 	control->accepting = false;
-	if (res >= 0 && control->closing)
+	if (res >= 0 && control->closing) {
 		close(res);
-	else if (res >= 0)
+	} else if (res >= 0) {
 		add_client(control, res);
-	else if (res != -ECANCELED)
+		start_accept(control);
+	} else if (!control->closing) {
 		log_limited(LOG_WARNING, "control socket: accept: %s",
 			    strerror(-res));
-	start_accept(control);
+		io_timer_set(&control->rest, REST_NS);
+	}
+}
+
+static void rested(struct io_timer *timer)
+{
+	start_accept(container_of(timer, struct control, rest));
 }
 
 static void start_accept(struct control *control)
@@ -565,6 +574,7 @@ int control_create(struct vm *vm, const struct sockaddr_un *addr,
 	}
 	control->vm = vm;
 	control->accept_op.done = accept_done;
+	io_timer_init(&control->rest, &vm->loop, rested);
 	list_init(&control->clients);
 	list_init(&control->jobs);
 	start_accept(control);
@@ -626,6 +636,7 @@ void control_destroy(struct control *control)
 		shutdown(client->fd, SHUT_RDWR);
 	while (control->clients_nr || control->accepting)
 		iothread_run_once(&control->vm->loop, true);
+	io_timer_destroy(&control->rest);
 	close(control->fd);
 	free(control);
 }

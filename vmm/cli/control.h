@@ -24,6 +24,7 @@ struct vm;
  * @fd: the listening socket
  * @accept_op: a client is waited for
  * @accepting: @accept_op is in the ring
+ * @rest: until the next try, after one that has failed
  * @closing: no more clients
  * @clients: struct control_client
  * @clients_nr: how many
@@ -34,6 +35,7 @@ struct control {
 	int fd;
 	struct io_op accept_op;
 	bool accepting;
+	struct io_timer rest;
 	bool closing;
 	struct list clients;
 	u32 clients_nr;

@@ -7,6 +7,7 @@
  */
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "vmm/cli/cli.h"
@@ -55,6 +56,20 @@ static int finish(int code)
 	return code ? code : cli_fail(EXIT_ERROR, &err);
 }
 
+/*
+ * Some are the guest's to use up (each of its sockets takes one), and the usual
+ * limit is that of programs which call select(). As many as we may have.
+ */
+static void more_descriptors(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit))
+		return;
+	limit.rlim_cur = limit.rlim_max;
+	setrlimit(RLIMIT_NOFILE, &limit);
+}
+
 int main(int argc, char **argv)
 {
 	struct cli cli = {
@@ -65,6 +80,7 @@ int main(int argc, char **argv)
 	int code;
 
 	output_init(LOG_WARNING, false);
+	more_descriptors();
 	if (argc < 2) {
 		cli_print_help(&cli, NULL);
 		return finish(EXIT_USAGE);

@@ -4,9 +4,10 @@
 # sysroot.sh [DEBIAN-ARCHITECTURE] - prints a folder with another architecture's
 # libraries
 #
-# What lkvm is linked with, headers and libraries, from Debian's packages for
-# that architecture (default arm64), unpacked in the cache and not installed.
-# The C library is the cross compiler's own.
+# What lkvm is linked with, headers and libraries, and what the system tests use
+# beside it (iproute2), from Debian's packages for that architecture (default
+# arm64), unpacked in the cache and not installed. The C library is the cross
+# compiler's own.
 
 set -eu
 cd "$(dirname "$0")/../.."
@@ -16,7 +17,8 @@ export DEB_ARCH
 
 packages='liburing2 liburing-dev libfdt1 libfdt-dev libblkid1 libblkid-dev
 	libjson-c5 libjson-c-dev libxxhash0 libxxhash-dev libuuid1 uuid-dev
-	zlib1g zlib1g-dev libzstd1 libzstd-dev'
+	zlib1g zlib1g-dev libzstd1 libzstd-dev
+	iproute2 libbpf1 libbsd0 libcap2 libelf1 libmd0 libmnl0 libxtables12'
 
 # Asking apt takes seconds, so its answer is kept as long as its lists are.
 have_lists || apt_update

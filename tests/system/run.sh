@@ -44,11 +44,9 @@ make_stage()
 	mkdir -p "$temp/stage/tests"
 	cp -r tests/lib tests/system "$temp/stage/tests/"
 	stage_program "$temp/stage" "$lkvm" lkvm
-	# For test-migrate.sh; this machine's are of no use on another one.
-	[ "$DEB_ARCH" != "$(dpkg --print-architecture)" ] || {
-		stage_program "$temp/stage" "$(PATH=$PATH:/sbin command -v ip)" ip
-		stage_program "$temp/stage" "$(PATH=$PATH:/sbin command -v tc)" tc
-	}
+	# For test-migrate.sh.
+	stage_tool "$temp/stage" ip
+	stage_tool "$temp/stage" tc
 	stage_copy "$temp/stage" "$kernel/vmlinuz" vmlinuz
 	stage_copy "$temp/stage" "$image" root.img
 }

@@ -13,6 +13,7 @@ stage_foreign()
 	*) die "no libraries for $DEB_ARCH" ;;
 	esac
 	foreign_dir=$1/.root/lib/$foreign
+	foreign_root=$(sh tests/lib/sysroot.sh "$DEB_ARCH")
 	mkdir -p "$foreign_dir"
 	foreign_todo=$2
 	while [ -n "$foreign_todo" ]; do
@@ -22,7 +23,7 @@ stage_foreign()
 		foreign_todo=
 		for foreign_name in $foreign_names; do
 			[ ! -e "$foreign_dir/$foreign_name" ] || continue
-			foreign_file=$(find "$(sh tests/lib/sysroot.sh "$DEB_ARCH")" \
+			foreign_file=$(find "$foreign_root" \
 				"/usr/$foreign/lib" -name "$foreign_name" |
 				head -n 1)
 			[ -n "$foreign_file" ] ||
@@ -46,6 +47,20 @@ stage_program()
 		mkdir -p "$1/.root/$(dirname "$library")"
 		cp -L "$library" "$1/.root/$library"
 	done
+}
+
+# stage_tool STAGE NAME: a program of the system, for the machine that the stage
+# is for.
+stage_tool()
+{
+	if [ "$DEB_ARCH" = "$(dpkg --print-architecture)" ]; then
+		tool=$(PATH=$PATH:/sbin command -v "$2")
+	else
+		# One may be a link to the other, as seen from its root.
+		tool=$(find "$(sh tests/lib/sysroot.sh "$DEB_ARCH")" \
+			-type f -path "*bin/$2")
+	fi
+	stage_program "$1" "$tool" "$2"
 }
 
 # stage_copy STAGE FILE NAME: any file, holes stay holes.

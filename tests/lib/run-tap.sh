@@ -36,14 +36,19 @@ trap 'rm -rf "$temp"' EXIT
 trap 'exit 130' INT TERM
 sums=${summary:-$temp/summary}
 
-# all_at_once PROGRAM...: each by a run of this script that has only that one.
+# all_at_once PROGRAM...: each by a run of this script that has only that one. A
+# folder is the lock, because busybox has no flock.
 all_at_once()
 {
 	# shellcheck disable=SC2016
 	printf '%s\n' "$@" | xargs -P "$jobs" -I PROGRAM sh -c '
 		log=$1/log.$$
 		sh "$2" -t "$3" -s "$4" -p "$5" "$6" >"$log" 2>&1
-		flock "$1/lock" cat "$log"' \
+		until mkdir "$1/lock" 2>/dev/null; do
+			sleep 0.1
+		done
+		cat "$log"
+		rmdir "$1/lock"' \
 		sh "$temp" "$0" "$limit" "$sums" "$prefix" PROGRAM
 }
 

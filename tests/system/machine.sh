@@ -5,12 +5,23 @@
 #
 # The tests that source it run in a folder with lkvm, vmlinuz and root.img: on
 # the machine itself, or in the emulated outer machine, where busybox has to do
-# for all tools.
+# for all tools. From here on they are in a folder of their own below that, with
+# links to all of it: two tests may run at once.
 
 # Up to this many seconds for anything that a guest does as a whole.
 machine_limit=${MACHINE_LIMIT:-300}
 machine_mark=@@$(head -c 8 /dev/urandom | od -An -tx1 | tr -d ' ')
 machine_params='quiet loglevel=1 panic=-1 no_timer_check iomem=relaxed'
+
+machine_dir=$PWD/${0##*/}.dir
+mkdir -p "$machine_dir"
+for file in "$PWD"/*; do
+	case $file in
+	*.dir) ;;
+	*) ln -sf "$file" "$machine_dir/" ;;
+	esac
+done
+cd "$machine_dir" || exit
 
 # new_disk FILE: a fresh root disk.
 new_disk()

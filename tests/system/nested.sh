@@ -113,7 +113,7 @@ mkdir "$temp/root"
 mv "$stage" "$temp/root/work"
 make_root "$temp/root"
 move_libraries "$temp/root"
-size=$(($(du -sm "$temp/root" | cut -f1) * 5 / 4 + 2048))
+size=$(($(du -sm "$temp/root" | cut -f1) * 5 / 4 + 4096))
 truncate -s "${size}M" "$temp/disk"
 mke2fs -q -F -t ext4 -m 0 -d "$temp/root" \
 	-E lazy_itable_init=0,lazy_journal_init=1,root_owner=0:0 "$temp/disk"

@@ -10,8 +10,10 @@
 # with other tools is put into DIR: a test finds its name in SYSTEM_OUT.
 #
 # From the environment: GUEST_CPUS, the numbers of processors to test with
-# ("1 4"); LKVM_GUEST_KERNEL, a kernel to use instead of Debian's, directly on
-# this machine whatever its /dev/kvm is like: quick, but not the real test.
+# ("1 4"); SYSTEM_JOBS, how many tests run at once: 1, each in an outer machine of
+# its own, or more, all in one; LKVM_GUEST_KERNEL, a kernel to use instead of
+# Debian's, directly on this machine whatever its /dev/kvm is like: quick, but not
+# the real test.
 
 set -eu
 cd "$(dirname "$0")/../.."
@@ -51,12 +53,13 @@ make_stage()
 	stage_copy "$temp/stage" "$image" root.img
 }
 
-run="sh tests/lib/run-tap.sh -t ${SYSTEM_LIMIT:-1500} -s"
+jobs=${SYSTEM_JOBS:-1}
+run="sh tests/lib/run-tap.sh -t ${SYSTEM_LIMIT:-1500} -j $jobs -s"
 
-# emulated TEST: one test in an outer machine of its own. The emulated processor
+# emulated TEST...: tests in an outer machine of their own. The emulated processor
 # takes a page fault now and then where there is none (Documentation/testing.rst):
-# then a guest or the outer machine is lost, which is not lkvm's doing, and the
-# test is run again.
+# then a guest or the outer machine is lost, which is not lkvm's doing, and they
+# are run again.
 emulated()
 {
 	for try in 1 2 3 4; do
@@ -68,7 +71,7 @@ emulated()
 			"$temp/stage" "mkdir /out/keep; \
 				SYSTEM_OUT=${out:+/out/keep} \
 				GUEST_CPUS='$GUEST_CPUS' \
-				$run /out/summary $1" >"$temp/output" 2>&1 || code=$?
+				$run /out/summary $*" >"$temp/output" 2>&1 || code=$?
 		if [ "$code" = 125 ]; then
 			lost="the outer machine did not get to its end"
 		elif grep -q '^not ok' "$temp/output" &&
@@ -79,7 +82,7 @@ emulated()
 			break
 		fi
 		sed 's/^/# before: /' "$temp/output"
-		echo "# $1: $lost: is run again"
+		echo "# $*: $lost: run again"
 	done
 	cat "$temp/output"
 	if [ "$code" = 0 ]; then
@@ -87,7 +90,7 @@ emulated()
 	else
 		echo "not ok - the outer machine ended with exit code $code"
 		tail -n 20 "$temp/log" | sed 's/^/# outer: /'
-		echo "0 1 0 $1: outer machine" >>"$temp/summary"
+		echo "0 1 0 $*: outer machine" >>"$temp/summary"
 	fi
 	[ -z "$out" ] || [ ! -d "$temp/got/keep" ] ||
 		cp -r "$temp/got/keep/." "$out/"
@@ -109,9 +112,13 @@ direct*)
 	;;
 *)
 	echo "# system tests: $level"
-	for test; do
-		emulated "$test"
-	done
+	if [ "$jobs" -gt 1 ]; then
+		emulated "$@"
+	else
+		for test; do
+			emulated "$test"
+		done
+	fi
 	;;
 esac
 [ -s "$temp/summary" ] || echo "0 1 0 system tests without a result" \

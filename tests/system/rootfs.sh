@@ -25,6 +25,10 @@ programs='
 	sbin/wipefs sbin/fsfreeze usr/bin/lscpu usr/bin/taskset usr/bin/setsid'
 modules='button evdev loop pvpanic pvpanic-mmio'
 size=512M
+if [ "$DEB_ARCH" = arm64 ]; then
+	packages="$packages gpiod"
+	programs="$programs usr/bin/gpiomon"
+fi
 
 # closure PACKAGE...: the packages and all library packages that they need.
 # Interpreters and services that a package wants besides are left out.

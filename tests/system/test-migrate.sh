@@ -185,17 +185,18 @@ hop()
 	receive "$there" "$number" && migrate "$@" && arrived "$number"
 }
 
-# hop_reset N: the controller is reset while it goes.
-hop_reset()
+# hop_while N WORD: the guest does that while it goes: "reset" of a controller,
+# "unplug" of processors.
+hop_while()
 {
 	receive "$there" "$1" || return
 	migrate --bandwidth 40M &
 	migrating=$!
 	sleep 0.5
-	type_line "reset $1"
+	type_line "$2 $1"
 	wait $migrating
 	is "exit code of lkvm migrate" $? 0 && arrived "$1" &&
-	cat "$name".*.log | grep "^reset $1 done"
+	cat "$name".*.log | grep "^$2 $1 done"
 }
 
 # broken N: the link breaks on the way after the hop N, and the user gives it up.
@@ -239,20 +240,20 @@ way()
 			hop 6
 			hop 7 --channels 4
 			link del
-			hop_reset 8
+			hop_while 8 reset
 			hop 9
 			reset 9
 			hop 10
-			hop_reset 11
+			hop_while 11 reset
 			event 11
 			broken 11
 			hop 12
-			hop_reset 13
+			hop_while 13 reset
 			hop 14
 			reset 14
 			hop 15
 			hop 16
-			hop_reset 17
+			hop_while 17 reset
 			hop 18
 			hop 19
 			hop 20
@@ -265,10 +266,10 @@ way()
 			hop 2 --channels 4
 			event 2
 			count 2
-			hop_reset 3
+			hop_while 3 reset
 			hop 4
 			reset 4
-			hop 5
+			hop_while 5 unplug
 			hop 6
 			event 6
 		END
@@ -279,7 +280,7 @@ way()
 do_step()
 {
 	case $1 in
-	hop | hop_reset | broken | link) "$@" ;;
+	hop | hop_while | broken | link) "$@" ;;
 	*) tell "$@" ;;
 	esac
 }

@@ -9,6 +9,7 @@
 #	hop N TIME	it has just moved, and that is the host's time
 #	count		fio rests, and the controller's counters are looked at
 #	reset		the controller is reset, under I/O
+#	unplug		each processor but the first goes and comes again
 #	event		the controller has something to tell by itself
 #	end		the last checks
 #
@@ -168,6 +169,16 @@ reset()
 	nvme reset "$ctrl" || wrong "reset $1: failed"
 }
 
+# A processor takes its queue with it, and what it was running.
+unplug()
+{
+	for online in /sys/devices/system/cpu/cpu[1-9]*/online; do
+		echo 0 >"$online" || wrong "unplug $1: ${online%/online} stays"
+		echo 1 >"$online"
+	done
+	[ "$(nproc)" = "$CPUS" ] || wrong "unplug $1: $(nproc) processors"
+}
+
 # The kernel tells programs of each event that a request of its was answered with.
 event()
 {
@@ -209,7 +220,7 @@ follow()
 	while read -r word n rest; do
 		case $word in
 		end) break ;;
-		hop | count | reset | event) "$word" "$n" "$rest" ;;
+		hop | count | reset | unplug | event) "$word" "$n" "$rest" ;;
 		esac
 		echo "$word $n done"
 	done

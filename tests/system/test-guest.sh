@@ -31,6 +31,10 @@ run_guest()
 	machine_wait
 	guest_tests "$1 cpu"
 	same "$1 cpu: lkvm ends with" "$machine_code" 0
+	command -v passt >/dev/null ||
+		check "$1 cpu: it is said that there is no network, and why" \
+			grep -q 'no network: passt is not installed' \
+			"guest$1.err"
 }
 
 for cpus in $GUEST_CPUS; do

@@ -11,7 +11,12 @@
 # Up to this many seconds for anything that a guest does as a whole.
 machine_limit=${MACHINE_LIMIT:-300}
 machine_mark=@@$(head -c 8 /dev/urandom | od -An -tx1 | tr -d ' ')
+# On a busy host a processor may not run for long, and an arm64 guest's clock is
+# put forward when it was saved, of which its kernel has no way to be told: it is
+# not to take either for a hang.
+machine_patience='rcupdate.rcu_cpu_stall_timeout=150 watchdog_thresh=60'
 machine_params='quiet loglevel=1 panic=-1 no_timer_check iomem=relaxed'
+machine_params="$machine_params $machine_patience"
 
 machine_dir=$PWD/${0##*/}.dir
 mkdir -p "$machine_dir"

@@ -134,7 +134,7 @@ hop()
 {
 	now=$(date +%s)
 	off=$((now - $2))
-	if [ $off -lt -3 ] || [ $off -gt 20 ]; then
+	if [ $off -lt -3 ] || [ $off -gt 60 ]; then
 		wrong "hop $1: the wall clock is $off s off"
 	fi
 	read -r up _ </proc/uptime

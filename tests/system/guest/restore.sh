@@ -51,7 +51,7 @@ read -r host_time </dev/ttyS0
 guest_time=$(date +%s)
 off=$((guest_time - host_time))
 # It took a while to get here.
-check "the wall clock is right" [ "$off" -ge -3 -a "$off" -le 20 ]
+check "the wall clock is right" [ "$off" -ge -3 -a "$off" -le 60 ]
 wait_round $(($(cat /run/rounds) + 2))
 touch /run/stop
 wait

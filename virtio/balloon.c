@@ -29,11 +29,11 @@
  */
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "virtio/balloon.h"
 #include "virtio/balloon_spec.h"
 #include "virtio/virtio.h"
+#include "vmm/base/clock.h"
 #include "vmm/base/math.h"
 #include "vmm/vm.h"
 
@@ -112,14 +112,6 @@ static struct balloon *balloon_of(struct device *dev)
 static struct guest_memory *memory_of(const struct balloon *b)
 {
 	return b->v.pci.dev.gate.memory;
-}
-
-static u64 now_ms(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (u64)ts.tv_sec * 1000 + (u64)ts.tv_nsec / 1000000;
 }
 
 /* ---- pages --------------------------------------------------------------- */

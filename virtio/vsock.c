@@ -20,9 +20,9 @@
  * Not here: VIRTIO_VSOCK_F_SEQPACKET, other CIDs than 2 for the host.
  */
 #include <string.h>
-#include <time.h>
 
 #include "virtio/vsock_priv.h"
+#include "vmm/base/clock.h"
 #include "vmm/base/math.h"
 #include "vmm/vm.h"
 
@@ -53,14 +53,6 @@ static struct vsock *vsock_of(struct device *dev)
 static struct iothread *loop_of(const struct vsock *s)
 {
 	return s->v.loops[0].thread;
-}
-
-static u64 now_ms(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (u64)ts.tv_sec * 1000 + (u64)ts.tv_nsec / 1000000;
 }
 
 /**

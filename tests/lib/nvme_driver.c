@@ -11,10 +11,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "tests/lib/nvme_driver.h"
 #include "tests/lib/testvm.h"
+#include "vmm/base/clock.h"
 #include "vmm/base/math.h"
 
 #define PRPS_PER_PAGE	(NVME_DRIVER_PAGE / sizeof(__le64))
@@ -29,14 +29,6 @@ static __noreturn __printf(1, 2) void die(const char *fmt, ...)
 	fprintf(stderr, "\n");
 	va_end(ap);
 	abort();
-}
-
-static u64 now_ms(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (u64)ts.tv_sec * 1000 + (u64)ts.tv_nsec / 1000000;
 }
 
 /* ---- registers and memory ------------------------------------------------------- */

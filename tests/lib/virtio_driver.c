@@ -9,10 +9,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "tests/lib/testvm.h"
 #include "tests/lib/virtio_driver.h"
+#include "vmm/base/clock.h"
 #include "vmm/base/math.h"
 
 #define TABLE_LEN	64
@@ -22,14 +22,6 @@ static __noreturn void die(struct virtio_driver *drv, const char *what)
 	printf("# virtio driver of slot %u: %s\n", drv->slot, what);
 	fflush(stdout);
 	abort();
-}
-
-static u64 now_ms(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (u64)ts.tv_sec * 1000 + (u64)ts.tv_nsec / 1000000;
 }
 
 static u16 get16(const void *at)

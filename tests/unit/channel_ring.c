@@ -20,10 +20,10 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
-#include <time.h>
 
 #include "migration/channel_ring.h"
 #include "tests/lib/random.h"
+#include "vmm/base/clock.h"
 #include "vmm/base/math.h"
 
 #define PIECES	5
@@ -69,14 +69,6 @@ static void use_pipe(FIXTURE_DATA(ring) *self, int end)
 
 	for (i = 0; i < PIECES; i++)
 		self->fds[i] = self->pipe[end];
-}
-
-static u64 now_ms(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (u64)ts.tv_sec * 1000 + (u64)ts.tv_nsec / 1000000;
 }
 
 static void *cancel_later(void *arg)

@@ -18,4 +18,10 @@ static inline u64 now_ns(void)
 	return (u64)ts.tv_sec * 1000000000ULL + (u64)ts.tv_nsec;
 }
 
+/* The same in milliseconds. */
+static inline u64 now_ms(void)
+{
+	return now_ns() / 1000000;
+}
+
 #endif /* LKVM_CLOCK_H */

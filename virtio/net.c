@@ -60,7 +60,7 @@ static void apply(void *arg)
 
 	pair->filter = card->filter;
 	pair->active = (u32)(pair - card->pairs) < card->active;
-	pair->guest_csum = virtio_has(&card->v, BIT_ULL(NET_F_GUEST_CSUM));
+	pair->offloads = card->offloads;
 	pair->mergeable = virtio_has(&card->v, BIT_ULL(NET_F_MRG_RXBUF));
 	if (pair->plugged)
 		net_lane_attach(pair->lane, pair->active);

@@ -64,7 +64,7 @@ struct net_filter {
  * @rx_frames: given to the guest
  * @rx_bytes: of those
  * @rx_filtered: the guest did not want them
- * @rx_dropped: its buffers were too small
+ * @rx_dropped: its buffers were too small, or it takes no such frames
  * @tx_frames: sent
  * @tx_bytes: of those
  * @tx_bad: no frames, or with headers that cannot be
@@ -89,7 +89,7 @@ struct net_counters {
  * @plugged: @lane is started; the loop's, as is what follows
  * @active: the driver uses the pair
  * @filter: the loop's copy
- * @guest_csum: the guest takes frames without checksums
+ * @offloads: &net_card.offloads
  * @mergeable: a frame may be put into several buffers
  * @rx: a frame that waits for buffers
  * @rx_waits: there is one
@@ -113,7 +113,7 @@ struct net_pair {
 	bool plugged;
 	bool active;
 	struct net_filter filter;
-	bool guest_csum;
+	u64 offloads;
 	bool mergeable;
 	struct net_rx rx;
 	bool rx_waits;

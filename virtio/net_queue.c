@@ -242,7 +242,7 @@ static void fill(struct net_pair *pair)
 	u32 left = pair->rx.len, i;
 	const u8 *data = pair->rx.data;
 
-	if (!pair->guest_csum)
+	if (!(pair->offloads & BIT_ULL(NET_F_GUEST_CSUM)))
 		hdr.flags = 0;
 	hdr.num_buffers = cpu_to_le16((u16)pair->rx_nr);
 	virtio_chain_write(&pair->rx_chains[0], 0, &hdr, sizeof(hdr));
@@ -265,11 +265,38 @@ static void fill(struct net_pair *pair)
 	pair->rx_iov_nr = 0;
 }
 
+/*
+ * Can the guest make sense of a frame's header? The back end knows what the
+ * guest takes, but a frame may have been under way when that changed.
+ */
+static bool takes_header(const struct net_pair *pair)
+{
+	static const u64 wants[] = {
+		[NET_HDR_GSO_TCPV4] = BIT_ULL(NET_F_GUEST_TSO4),
+		[NET_HDR_GSO_TCPV6] = BIT_ULL(NET_F_GUEST_TSO6),
+		[NET_HDR_GSO_UDP_L4] = BIT_ULL(NET_F_GUEST_USO4) |
+				       BIT_ULL(NET_F_GUEST_USO6),
+	};
+	const struct net_hdr *hdr = &pair->rx.hdr;
+	u8 type = hdr->gso_type & (NET_HDR_GSO_ECN - 1);
+
+	if ((hdr->flags & NET_HDR_F_NEEDS_CSUM) &&
+	    !(pair->offloads & BIT_ULL(NET_F_GUEST_CSUM)))
+		return false;
+	return hdr->gso_type == NET_HDR_GSO_NONE ||
+	       (type < ARRAY_SIZE(wants) && (pair->offloads & wants[type]));
+}
+
 /* false: it waits for more buffers. */
 static bool deliver(struct net_pair *pair)
 {
 	u64 need = sizeof(struct net_hdr) + pair->rx.len;
 
+	/* It may have waited since before a reset. */
+	if (!takes_header(pair)) {
+		drop_frame(pair);
+		return true;
+	}
 	while (pair->rx_room < need) {
 		if (!can_take(pair)) {
 			drop_frame(pair);

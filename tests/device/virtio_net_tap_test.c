@@ -190,22 +190,24 @@ TEST_F(tap, frames_go_out_and_come_in)
 	EXPECT_GT(100, i);
 }
 
-/* 40 KB of TCP cross as one frame, with the checksum still to be made. */
+/* 40 KB of TCP as one frame, with the checksum still to be made. */
+static const u8 headers[] = {
+	2, 0x15, 0x15, 0x15, 0x15, 0x15, 2, 0, 0, 0, 0, 1, 8, 0,
+	0x45, 0, 0x9c, 0x68, 0, 0, 0x40, 0, 64, 6, 0, 0,
+	192, 168, 33, 15, 192, 168, 33, 1,
+	0x10, 0, 0x10, 1, 0, 0, 0, 1, 0, 0, 0, 1, 0x50, 0x10, 1, 0,
+	0, 0, 0, 0,
+};
+/* As struct net_hdr, without the number of buffers. */
+static const u8 segmented[10] = {
+	NET_HDR_F_NEEDS_CSUM, NET_HDR_GSO_TCPV4, 54, 0, 1448 & 0xff, 1448 >> 8,
+	34, 0, 16, 0,
+};
+#define SEGMENTS	(ETH_HEADER + 0x9c68U)
+
 TEST_F(tap, segments_are_cut_by_whoever_is_best_at_it)
 {
-	static const u8 headers[] = {
-		2, 0x15, 0x15, 0x15, 0x15, 0x15, 2, 0, 0, 0, 0, 1, 8, 0,
-		0x45, 0, 0x9c, 0x68, 0, 0, 0x40, 0, 64, 6, 0, 0,
-		192, 168, 33, 15, 192, 168, 33, 1,
-		0x10, 0, 0x10, 1, 0, 0, 0, 1, 0, 0, 0, 1, 0x50, 0x10, 1, 0,
-		0, 0, 0, 0,
-	};
-	const struct net_hdr hdr = {
-		.flags = NET_HDR_F_NEEDS_CSUM, .gso_type = NET_HDR_GSO_TCPV4,
-		.hdr_len = cpu_to_le16(54), .gso_size = cpu_to_le16(1448),
-		.csum_start = cpu_to_le16(34), .csum_offset = cpu_to_le16(16),
-	};
-	const u32 len = ETH_HEADER + 0x9c68;
+	const u32 len = SEGMENTS;
 	u8 *got = malloc(65536);
 	struct virtio_buf out = { 0, HDR + len, false };
 	u64 features = WANTED | F(CSUM) | F(HOST_TSO4);
@@ -216,7 +218,8 @@ TEST_F(tap, segments_are_cut_by_whoever_is_best_at_it)
 	if (!(virtio_driver_offered(&self->drv) & F(HOST_TSO4)))
 		SKIP(return, "this host's taps have no offloads");
 	out.addr = self->buf;
-	memcpy(self->mem, &hdr, HDR);
+	memset(self->mem, 0, HDR);
+	memcpy(self->mem, segmented, sizeof(segmented));
 	memset(self->mem + HDR, 0x5a, len);
 	memcpy(self->mem + HDR, headers, sizeof(headers));
 	ASSERT_EQ(0, virtio_driver_exec(&self->drv.vq[1], &out, 1, false));
@@ -225,6 +228,55 @@ TEST_F(tap, segments_are_cut_by_whoever_is_best_at_it)
 	EXPECT_EQ(NET_HDR_GSO_TCPV4, got[1]);
 	EXPECT_EQ(0, memcmp(got + 10 + 54, self->mem + HDR + 54, len - 54));
 	free(got);
+}
+
+/* The last driver wanted segments, this one does not. */
+TEST_F(tap, segments_do_not_outlive_a_reset)
+{
+	u64 features = WANTED | F(GUEST_CSUM) | F(GUEST_TSO4);
+	struct virtio_vq *rx = &self->drv.vq[0];
+	struct virtio_buf in = { 0, 2048, true };
+	u8 *frame = calloc(1, 10 + SEGMENTS);
+	u32 i, len, whole = 0;
+	bool last = false;
+	u16 id;
+
+	if (!self->vm)
+		SKIP(return, NO_NETWORK);
+	CARD_UP("tap", features, 3);
+	if (!(virtio_driver_offered(&self->drv) & F(GUEST_TSO4)))
+		SKIP(return, "this host's taps have no offloads");
+	memcpy(frame, segmented, sizeof(segmented));
+	memcpy(frame + 10, headers, sizeof(headers));
+	ASSERT_EQ(10 + SEGMENTS, send(self->wire, frame, 10 + SEGMENTS, 0));
+	ASSERT_TRUE(virtio_driver_negotiate(&self->drv, WANTED));
+	for (i = 0; i < 3; i++)
+		virtio_driver_queue(&self->drv, (u16)i, ENTRIES);
+	virtio_driver_ok(&self->drv);
+	memset(frame, 0, 10);
+	make_frame(frame + 10, 100, 9);
+	ASSERT_EQ(110, send(self->wire, frame, 110, 0));
+	for (i = 0; i < ENTRIES; i++) {
+		in.addr = self->buf + i * 4096ULL;
+		ASSERT_EQ((int)i, virtio_driver_add(rx, &in, 1, false));
+	}
+	virtio_driver_notify(rx);
+	/* It is the last of all that have come. */
+	while (!last) {
+		const u8 *got;
+
+		ASSERT_TRUE(virtio_driver_wait(rx, &id, &len));
+		got = self->mem + id * 4096U;
+		if (whole) {
+			whole--;
+			continue;
+		}
+		whole = got[10] - 1U;
+		EXPECT_EQ(0, got[0]);
+		EXPECT_EQ(NET_HDR_GSO_NONE, got[1]);
+		last = !memcmp(got + HDR, frame + 10, 100);
+	}
+	free(frame);
 }
 
 TEST_F(tap, pairs_of_queues)

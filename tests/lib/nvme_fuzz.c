@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "devices/nvme/nvme_priv.h"
+#include "tests/lib/fuzz_program.h"
 #include "tests/lib/nvme_driver.h"
 #include "tests/lib/nvme_fuzz.h"
 #include "tests/lib/testvm.h"
@@ -22,16 +23,6 @@
 #define ENTRIES		16
 #define AREA		(64 * KIB)	/* what programs write to */
 #define OPTIONS		"null:1M,ns=null:1M,queues=4,iothreads=2,serial=fuzz"
-
-/**
- * struct program - the input
- * @data: what is left of it
- * @left: bytes
- */
-struct program {
-	const u8 *data;
-	size_t left;
-};
 
 /**
  * struct fuzz - the machine, and where programs work in it
@@ -50,33 +41,6 @@ struct fuzz {
 	u8 *ptr;
 	u64 shadow;
 };
-
-static void take(struct program *p, void *buf, size_t len)
-{
-	size_t n = min_of(len, p->left);
-
-	memset(buf, 0, len);
-	if (n)
-		memcpy(buf, p->data, n);
-	p->data += n;
-	p->left -= n;
-}
-
-static u8 take8(struct program *p)
-{
-	u8 v;
-
-	take(p, &v, sizeof(v));
-	return v;
-}
-
-static u32 take32(struct program *p)
-{
-	__le32 v;
-
-	take(p, &v, sizeof(v));
-	return le32_to_cpu(v);
-}
 
 static struct nvme_ctrl *ctrl_of(struct fuzz *f)
 {

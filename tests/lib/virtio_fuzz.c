@@ -12,6 +12,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "tests/lib/fuzz_program.h"
 #include "tests/lib/testvm.h"
 #include "tests/lib/virtio_fuzz.h"
 #include "vmm/base/math.h"
@@ -22,16 +23,6 @@
 #define ENTRIES		16
 #define AREA		(64 * KIB)	/* what programs write to */
 #define BUFS_MAX	8
-
-/**
- * struct program - the input
- * @data: what is left of it
- * @left: bytes
- */
-struct program {
-	const u8 *data;
-	size_t left;
-};
 
 /**
  * struct fuzz - the machine, and where programs work in it
@@ -50,41 +41,6 @@ struct fuzz {
 	u64 bar0;
 	u64 area;
 };
-
-static void take(struct program *p, void *buf, size_t len)
-{
-	size_t n = min_of(len, p->left);
-
-	memset(buf, 0, len);
-	if (n)
-		memcpy(buf, p->data, n);
-	p->data += n;
-	p->left -= n;
-}
-
-static u8 take8(struct program *p)
-{
-	u8 v;
-
-	take(p, &v, sizeof(v));
-	return v;
-}
-
-static u32 take32(struct program *p)
-{
-	__le32 v;
-
-	take(p, &v, sizeof(v));
-	return le32_to_cpu(v);
-}
-
-static u64 take64(struct program *p)
-{
-	__le64 v;
-
-	take(p, &v, sizeof(v));
-	return le64_to_cpu(v);
-}
 
 /* Everything that was begun has ended, or waits for the guest. */
 static void settle(struct fuzz *f)

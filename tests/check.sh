@@ -123,7 +123,7 @@ step_kvm()
 		run kvm O="$O/gcc" check-kvm
 	else
 		echo "# no /dev/kvm that may be opened: in an emulated machine"
-		O="$O/gcc" sh tests/kvm/nested.sh -s "$summary" </dev/null
+		O="$O/gcc" sh tests/system/programs.sh -s "$summary" </dev/null
 	fi
 }
 

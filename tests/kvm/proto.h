@@ -10,8 +10,12 @@
 #ifndef TESTS_KVM_PROTO_H
 #define TESTS_KVM_PROTO_H
 
-/* The I/O port whose byte write ends the machine. */
+/*
+ * A byte written there ends the machine: an I/O port, or an address on a machine
+ * without ports.
+ */
 #define GUEST_EXIT_PORT		0x501
+#define GUEST_EXIT_ADDRESS	0x09040000
 
 /* All that was asked for passed. */
 #define GUEST_EXIT_PASS		0x10

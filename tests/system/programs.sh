@@ -1,17 +1,20 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# programs.sh [-s SUMMARY] PROGRAM... - runs test programs in the outer machine
+# programs.sh [-s SUMMARY] [PROGRAM...] - runs test programs in the outer machine
 #
-# For those of another architecture: with DEB_ARCH set, the emulated machine of
-# nested.sh is one that can run them. They print TAP and need nothing but
-# themselves and the files of tests/golden.
+# Those that are named, or all of the kvm level, run in the emulated machine of
+# nested.sh: under a KVM that runs all of a guest on the (emulated) processor;
+# or, with DEB_ARCH set, on a processor of another architecture. They are
+# $O/tests/LEVEL/NAME, and find there what they need: those of the kvm level lkvm
+# and the guest, the others the files of tests/golden.
 
 set -eu
 cd "$(dirname "$0")/../.."
 . tests/lib/common.sh
 . tests/system/stage.sh
 
+build=${O:-build}
 summary=
 while getopts s: opt; do
 	case $opt in
@@ -20,22 +23,46 @@ while getopts s: opt; do
 	esac
 done
 shift $((OPTIND - 1))
+[ $# -gt 0 ] || set -- "$build"/tests/kvm/*_test "$build"/tests/kvm/*/*_test
+
+prefix=nested
+[ "$DEB_ARCH" = "$(dpkg --print-architecture)" ] || prefix=$DEB_ARCH
 
 temp=$(mktemp -d "${TMPDIR:-/tmp}/lkvm-programs.XXXXXX")
 trap 'rm -rf "$temp"' EXIT
 trap 'exit 130' INT TERM HUP
 
-mkdir -p "$temp/stage/tests" "$temp/stage/programs"
+# stage_guests FOLDER: lkvm, and the guests for it, once.
+stage_guests()
+{
+	[ ! -e "$temp/stage/lkvm" ] || return 0
+	stage_program "$temp/stage" "$1/lkvm" lkvm
+	for guest in "$1"/tests/kvm/guest*.elf "$1"/tests/kvm/guest*.img; do
+		[ ! -e "$guest" ] || stage_copy "$temp/stage" "$guest" \
+			"tests/kvm/${guest##*/}"
+	done
+}
+
+mkdir -p "$temp/stage/tests/kvm"
 cp -r tests/lib tests/golden "$temp/stage/tests/"
 programs=
 for program; do
-	name=${program##*/tests/}
-	mkdir -p "$temp/stage/programs/$(dirname "$name")"
-	stage_program "$temp/stage" "$program" "programs/$name"
-	programs="$programs ./programs/$name"
+	name=tests/${program##*/tests/}
+	mkdir -p "$temp/stage/$(dirname "$name")"
+	stage_program "$temp/stage" "$program" "$name"
+	programs="$programs ./$name"
+	case $name in
+	tests/kvm/*) stage_guests "${program%/tests/*}" ;;
+	esac
+done
+settings=
+for setting in LKVM_LONG LKVM_SEED; do
+	eval "value=\${$setting:-}"
+	# shellcheck disable=SC2154
+	[ -z "$value" ] || settings="$settings $setting=$value"
 done
 sh tests/system/nested.sh -l "$temp/log" -o "$temp" "$temp/stage" \
-	"sh tests/lib/run-tap.sh -p $DEB_ARCH: -s /out/summary $programs" || {
+	"$settings sh tests/lib/run-tap.sh -p $prefix: -s /out/summary $programs" || {
 	echo "not ok - the outer machine ended with exit code $?"
 	tail -n 20 "$temp/log" | sed 's/^/# outer: /'
 	echo "0 1 0 outer machine" >>"$temp/summary"

@@ -3,7 +3,7 @@
  * DOC: what the guest's drivers and tests need from the architecture
  *
  * The files beside this one know nothing of a CPU architecture; a folder per
- * architecture (x86/) has the entry code and the functions below. Memory is
+ * architecture (x86/, arm64/) has the entry code and the functions below. Memory is
  * mapped one to one, so a pointer to RAM is also the address for a device.
  */
 #ifndef TESTS_KVM_GUEST_PLATFORM_H

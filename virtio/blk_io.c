@@ -19,18 +19,10 @@
 #include <string.h>
 
 #include "virtio/blk_priv.h"
+#include "vmm/base/counter.h"
 #include "vmm/base/math.h"
 
 #define TURN	256	/* requests in a row, then others have their turn */
-
-static void count(_Atomic u64 *counter, u64 n)
-{
-	/* The loop's thread is the only writer. */
-	atomic_store_explicit(counter,
-			      atomic_load_explicit(counter,
-						   memory_order_relaxed) + n,
-			      memory_order_relaxed);
-}
 
 /* ---- beginning and end ------------------------------------------------------ */
 
@@ -78,7 +70,7 @@ static void req_end(struct blk_req *req, u8 status)
 	bool all = req->filled == chain->in_len - 1;
 
 	if (status)
-		count(&req->q->stats.errors, 1);
+		counter_add(&req->q->stats.errors, 1);
 	if (!vq->discard)
 		*req->status = status;
 	chain_restore(req);
@@ -163,8 +155,8 @@ static void read_done(struct block_req *block, int res)
 	struct blk_req *req = container_of(block, struct blk_req, blk);
 
 	if (!res) {
-		count(&req->q->stats.reads, 1);
-		count(&req->q->stats.read_bytes, req->data_len);
+		counter_add(&req->q->stats.reads, 1);
+		counter_add(&req->q->stats.read_bytes, req->data_len);
 		req->filled = req->data_len;
 	}
 	req_end_errno(req, res);
@@ -186,8 +178,8 @@ static void write_done(struct block_req *block, int res)
 	struct blk_req *req = container_of(block, struct blk_req, blk);
 
 	if (!res) {
-		count(&req->q->stats.writes, 1);
-		count(&req->q->stats.write_bytes, req->data_len);
+		counter_add(&req->q->stats.writes, 1);
+		counter_add(&req->q->stats.write_bytes, req->data_len);
 	}
 	req_end_errno(req, res);
 }

@@ -18,19 +18,11 @@
 #include <string.h>
 
 #include "virtio/net_priv.h"
+#include "vmm/base/counter.h"
 #include "vmm/base/math.h"
 
 #define RX_TURN		256	/* frames in a row */
 #define TX_TURN		4	/* batches in a row */
-
-static void count(_Atomic u64 *counter, u64 more)
-{
-	/* The loop's thread is the only writer. */
-	atomic_store_explicit(counter,
-			      atomic_load_explicit(counter,
-						   memory_order_relaxed) +
-			      more, memory_order_relaxed);
-}
 
 /* ---- out ---------------------------------------------------------------- */
 
@@ -130,7 +122,7 @@ static u32 gather(struct net_pair *pair)
 				virtio_queue_unpop(pair->txq, chain);
 				break;
 			}
-			count(&pair->count.tx_bad, 1);
+			counter_add(&pair->count.tx_bad, 1);
 			virtio_queue_push(pair->txq, chain, 0);
 			bad++;
 			continue;
@@ -152,8 +144,8 @@ static void give_back(struct net_pair *pair, u32 sent, u32 nr)
 		virtio_queue_unpop(pair->txq, &pair->tx_chains[--nr]);
 	for (i = 0; i < sent; i++)
 		bytes += pair->tx[i].len;
-	count(&pair->count.tx_frames, sent);
-	count(&pair->count.tx_bytes, bytes);
+	counter_add(&pair->count.tx_frames, sent);
+	counter_add(&pair->count.tx_bytes, bytes);
 	for (i = 0; i < sent; i++)
 		virtio_queue_push(pair->txq, &pair->tx_chains[i], 0);
 }
@@ -205,7 +197,7 @@ void net_stop_rx(struct net_pair *pair)
 
 static void drop_frame(struct net_pair *pair)
 {
-	count(&pair->count.rx_dropped, 1);
+	counter_add(&pair->count.rx_dropped, 1);
 	pair->rx_waits = false;
 	untake(pair);
 }
@@ -257,8 +249,8 @@ static void fill(struct net_pair *pair)
 		virtio_queue_push(pair->rxq, &pair->rx_chains[i], at + n);
 	}
 	virtio_queue_publish(pair->rxq);
-	count(&pair->count.rx_frames, 1);
-	count(&pair->count.rx_bytes, pair->rx.len);
+	counter_add(&pair->count.rx_frames, 1);
+	counter_add(&pair->count.rx_bytes, pair->rx.len);
 	pair->rx_waits = false;
 	pair->rx_nr = 0;
 	pair->rx_room = 0;
@@ -316,7 +308,7 @@ static bool next_frame(struct net_pair *pair)
 		return false;
 	pair->rx_waits = net_filter_pass(&pair->filter, pair->rx.data);
 	if (!pair->rx_waits)
-		count(&pair->count.rx_filtered, 1);
+		counter_add(&pair->count.rx_filtered, 1);
 	return true;
 }
 

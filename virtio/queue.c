@@ -20,19 +20,11 @@
 #include <unistd.h>
 
 #include "virtio/virtio_priv.h"
+#include "vmm/base/counter.h"
 #include "vmm/base/log.h"
 #include "vmm/vm.h"
 
 #define LOOP_ENTRIES	1024
-
-static void count(_Atomic u64 *counter)
-{
-	/* The loop's thread is the only writer. */
-	atomic_store_explicit(counter,
-			      atomic_load_explicit(counter,
-						   memory_order_relaxed) + 1,
-			      memory_order_relaxed);
-}
 
 static void queue_signal(struct virtio_queue *q)
 {
@@ -41,7 +33,7 @@ static void queue_signal(struct virtio_queue *q)
 	q->unsignalled = false;
 	if (q->discard || !virtio_ring_wants_signal(&q->ring))
 		return;
-	count(&q->signals);
+	counter_add(&q->signals, 1);
 	virtio_pci_interrupt(q->v, atomic_load(&q->vector), VIRTIO_ISR_QUEUE);
 }
 
@@ -153,7 +145,7 @@ void virtio_queue_push(struct virtio_queue *q,
 		       const struct virtio_chain *chain, u32 len)
 {
 	virtio_ring_mark(&q->ring, chain, len);
-	count(&q->chains);
+	counter_add(&q->chains, 1);
 	if (!q->discard) {
 		if (virtio_ring_push(&q->ring, chain, len))
 			virtio_queue_fail(q, "bus mastering ended too early");

@@ -34,18 +34,10 @@
 
 #include "virtio/vsock_conn.h"
 #include "virtio/vsock_spec.h"
+#include "vmm/base/counter.h"
 #include "vmm/base/math.h"
 
 #define IOV_MAX_PACKET	128
-
-static void add(_Atomic u64 *counter, u64 n)
-{
-	/* One writer: the loop's thread. */
-	atomic_store_explicit(counter,
-			      atomic_load_explicit(counter,
-						   memory_order_relaxed) + n,
-			      memory_order_relaxed);
-}
 
 /* ---- the table ---------------------------------------------------------- */
 
@@ -262,7 +254,7 @@ static void make_due(struct vsock_table *t, struct vsock_conn *c, u32 op)
 /* Something went wrong: both ends are told. */
 static void conn_reset(struct vsock_table *t, struct vsock_conn *c)
 {
-	add(&t->stats.resets, 1);
+	counter_add(&t->stats.resets, 1);
 	if (c->state == VSOCK_LINGERING) {
 		conn_end(t, c);
 		return;
@@ -438,11 +430,11 @@ static void guest_requests(struct vsock_table *t, const struct vsock_packet *p)
 	if (!c || t->ops->connect(t, c)) {
 		if (c)
 			conn_free(t, c);
-		add(&t->stats.refused, 1);
+		counter_add(&t->stats.refused, 1);
 		reply_reset(t, p->guest_port, p->host_port, p->type);
 		return;
 	}
-	add(&t->stats.from_guest, 1);
+	counter_add(&t->stats.from_guest, 1);
 	c->state = VSOCK_OPEN;
 	c->peer_room = p->buf_alloc;
 	make_due(t, c, VSOCK_OP_RESPONSE);
@@ -454,7 +446,7 @@ static void guest_responds(struct vsock_table *t, struct vsock_conn *c)
 		conn_reset(t, c);
 		return;
 	}
-	add(&t->stats.from_host, 1);
+	counter_add(&t->stats.from_host, 1);
 	c->state = VSOCK_OPEN;
 	c->deadline_ms = 0;
 	c->readable = true;
@@ -476,7 +468,7 @@ static void guest_sends(struct vsock_table *t, struct vsock_conn *c,
 		return;
 	}
 	c->received += p->len;
-	add(&t->stats.bytes_in, p->len);
+	counter_add(&t->stats.bytes_in, p->len);
 	if (c->host_shut & VSOCK_SHUTDOWN_RECEIVE) {
 		c->consumed += p->len;
 		check_credit(t, c);
@@ -521,9 +513,9 @@ static void guest_shuts(struct vsock_table *t, struct vsock_conn *c, u32 flags)
 static void guest_resets(struct vsock_table *t, struct vsock_conn *c)
 {
 	if (c->state == VSOCK_REQUESTED)
-		add(&t->stats.refused, 1);
+		counter_add(&t->stats.refused, 1);
 	else if (c->state == VSOCK_OPEN)
-		add(&t->stats.resets, 1);
+		counter_add(&t->stats.resets, 1);
 	conn_end(t, c);
 }
 
@@ -616,7 +608,7 @@ static u32 host_read(struct vsock_table *t, struct vsock_conn *c,
 	n = t->ops->read(t, c, iov, nr);
 	if (n > 0) {
 		c->sent += (u32)n;
-		add(&t->stats.bytes_out, (u64)n);
+		counter_add(&t->stats.bytes_out, (u64)n);
 		return (u32)n;
 	}
 	c->readable = false;

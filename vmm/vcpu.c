@@ -22,6 +22,7 @@
 #include <unistd.h>
 
 #include "vmm/arch.h"
+#include "vmm/base/counter.h"
 #include "vmm/base/log.h"
 #include "vmm/vcpu.h"
 #include "vmm/vm.h"
@@ -139,20 +140,13 @@ void vcpu_destroy(struct vcpu *vcpu)
 	close(vcpu->fd);
 }
 
-static void count(_Atomic u64 *counter)
-{
-	/* One writer: a plain increment that readers see whole. */
-	atomic_store_explicit(counter, atomic_load_explicit(counter,
-			      memory_order_relaxed) + 1, memory_order_relaxed);
-}
-
 static void handle_pio(struct vcpu *vcpu)
 {
 	struct kvm_run *run = vcpu->run;
 	u8 *data = (u8 *)run + run->io.data_offset;
 	u32 i;
 
-	count(&vcpu->stats.pio);
+	counter_add(&vcpu->stats.pio, 1);
 	for (i = 0; i < run->io.count; i++, data += run->io.size) {
 		bool ok;
 
@@ -164,7 +158,7 @@ static void handle_pio(struct vcpu *vcpu)
 				      run->io.size);
 		if (ok)
 			continue;
-		count(&vcpu->stats.unhandled);
+		counter_add(&vcpu->stats.unhandled, 1);
 		log_limited(LOG_DEBUG, "vCPU %u: no device at port 0x%x",
 			    vcpu->index, run->io.port);
 	}
@@ -176,7 +170,7 @@ static void handle_mmio(struct vcpu *vcpu)
 	u64 addr = run->mmio.phys_addr;
 	bool ok;
 
-	count(&vcpu->stats.mmio);
+	counter_add(&vcpu->stats.mmio, 1);
 	if (run->mmio.is_write)
 		ok = bus_write(&vcpu->vm->mmio, addr, run->mmio.data,
 			       run->mmio.len);
@@ -185,7 +179,7 @@ static void handle_mmio(struct vcpu *vcpu)
 			      run->mmio.len);
 	if (ok)
 		return;
-	count(&vcpu->stats.unhandled);
+	counter_add(&vcpu->stats.unhandled, 1);
 	log_limited(LOG_DEBUG, "vCPU %u: no device at address 0x%llx",
 		    vcpu->index, addr);
 }
@@ -241,12 +235,12 @@ static bool enter_guest(struct vcpu *vcpu)
 
 	vcpu->ran = true;
 	if (ioctl(vcpu->fd, KVM_RUN, 0) == 0) {
-		count(&vcpu->stats.exits);
+		counter_add(&vcpu->stats.exits, 1);
 		handle_exit(vcpu);
 		return true;
 	}
 	if (errno == EINTR || errno == EAGAIN) {
-		count(&vcpu->stats.signals);
+		counter_add(&vcpu->stats.signals, 1);
 		return true;
 	}
 	error_set(&err, -errno, "vCPU %u: KVM_RUN: %m", vcpu->index);

@@ -11,26 +11,18 @@
  * are hints.
  */
 #include "devices/nvme/nvme_priv.h"
+#include "vmm/base/counter.h"
 
 static u64 byte_offset(const struct nvme_req *req)
 {
 	return req->slba << req->ns->lba_shift;
 }
 
-/* The loop's thread is the only writer of its counters. */
-static void count(_Atomic u64 *counter, u64 n)
-{
-	atomic_store_explicit(counter,
-			      atomic_load_explicit(counter,
-						   memory_order_relaxed) + n,
-			      memory_order_relaxed);
-}
-
 static void read_done(struct nvme_req *req, int res)
 {
 	if (likely(!res)) {
-		count(&req->loop->stats.reads, 1);
-		count(&req->loop->stats.read_units, req->data_len >> 9);
+		counter_add(&req->loop->stats.reads, 1);
+		counter_add(&req->loop->stats.read_units, req->data_len >> 9);
 	}
 	nvme_req_complete(req, nvme_req_errno(req, res));
 }
@@ -75,8 +67,8 @@ nvme_status_t nvme_io_read(struct nvme_req *req)
 static void write_done(struct nvme_req *req, int res)
 {
 	if (likely(!res)) {
-		count(&req->loop->stats.writes, 1);
-		count(&req->loop->stats.write_units, req->data_len >> 9);
+		counter_add(&req->loop->stats.writes, 1);
+		counter_add(&req->loop->stats.write_units, req->data_len >> 9);
 		nvme_unc_clear(req->ns, req->slba, req->nlb);
 	}
 	nvme_req_complete(req, nvme_req_errno(req, res));

@@ -123,6 +123,8 @@ void arch_vm_settle(struct vm *vm);
 /* One vCPU, after KVM_CREATE_VCPU, on the thread that makes the machine. */
 int arch_vcpu_init(struct vcpu *vcpu, struct error *err) __must_check;
 void arch_vcpu_destroy(struct vcpu *vcpu);
+/* Its thread exists: say where it may run, if there is something to say. */
+int arch_vcpu_started(struct vcpu *vcpu, struct error *err) __must_check;
 /*
  * Power-on state of one vCPU: CPUID, MSRs, local interrupt controller; the
  * boot CPU's registers are set by arch_boot_load(). Not running.

@@ -359,7 +359,7 @@ int vcpu_start(struct vcpu *vcpu, struct error *err)
 		return error_set(err, ret, "vCPU %u: thread: %s", vcpu->index,
 				 strerror(-ret));
 	vcpu->started = true;
-	return 0;
+	return arch_vcpu_started(vcpu, err);
 }
 
 /**

@@ -106,6 +106,14 @@ int its_save(struct vm *vm, struct arm64_its_state *s, struct error *err)
 int its_load(struct vm *vm, const struct arm64_its_state *s, struct error *err)
 	__must_check;
 
+/* features.c */
+int features_choose(struct vm *vm, struct error *err) __must_check;
+u32 sve_limit(u64 *lengths, u32 max_bits);
+int sve_init(struct vcpu *vcpu, struct error *err) __must_check;
+
+/* pmu.c */
+int pmu_init(struct vm *vm, struct error *err) __must_check;
+
 /* vcpu.c */
 u64 arm64_counter_hz(void);
 

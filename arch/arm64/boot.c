@@ -151,6 +151,8 @@ static int describe(struct vm *vm, struct boot_load *load, const char *cmdline,
 		.mpidr = mpidr,
 		.cpus = vm->cpus_nr,
 		.its = vm->arch->its_fd >= 0,
+		.pmu = options->pmu,
+		.kaslr_seed = options->kaslr_seed,
 	};
 	void *blob;
 	u32 len, i;

@@ -45,6 +45,8 @@ struct boot_load {
  * @mpidr: affinity of each CPU
  * @cpus: how many
  * @its: there is an Interrupt Translation Service
+ * @pmu: there are performance counters
+ * @kaslr_seed: for the kernel, 0 for a random one
  */
 struct fdt_params {
 	const char *cmdline;
@@ -53,6 +55,8 @@ struct fdt_params {
 	const u64 *mpidr;
 	u32 cpus;
 	bool its;
+	bool pmu;
+	u64 kaslr_seed;
 };
 
 bool unpack_wanted(const u8 *head, size_t len);

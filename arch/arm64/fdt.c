@@ -100,7 +100,7 @@ static int random_property(struct tree_writer *w, const char *name, size_t len,
 static int write_chosen(struct tree_writer *w, const struct fdt_params *p,
 			struct error *err)
 {
-	int ret;
+	int ret = 0;
 
 	tree_node_begin(w, "chosen");
 	tree_property_string(w, "bootargs", p->cmdline);
@@ -110,7 +110,10 @@ static int write_chosen(struct tree_writer *w, const struct fdt_params *p,
 		tree_property_u64(w, "linux,initrd-end",
 				  p->initrd + p->initrd_size);
 	}
-	ret = random_property(w, "kaslr-seed", sizeof(u64), err);
+	if (p->kaslr_seed)
+		tree_property_u64(w, "kaslr-seed", p->kaslr_seed);
+	else
+		ret = random_property(w, "kaslr-seed", sizeof(u64), err);
 	if (!ret)
 		ret = random_property(w, "rng-seed", RNG_SEED_SIZE, err);
 	tree_node_end(w);
@@ -170,6 +173,14 @@ static void write_timer(struct tree_writer *w)
 	CELLS(w, "interrupts", PPI, 13, LEVEL_HIGH, PPI, 14, LEVEL_HIGH,
 	      PPI, 11, LEVEL_HIGH, PPI, 10, LEVEL_HIGH);
 	empty(w, "always-on");
+	tree_node_end(w);
+}
+
+static void write_pmu(struct tree_writer *w)
+{
+	tree_node_begin(w, "pmu");
+	tree_property_string(w, "compatible", "arm,armv8-pmuv3");
+	CELLS(w, "interrupts", PPI, ARM64_PMU_PPI, LEVEL_HIGH);
 	tree_node_end(w);
 }
 
@@ -431,6 +442,8 @@ int fdt_make(struct vm *vm, const struct fdt_params *p, void **blob, u32 *len,
 	write_cpus(&w, p);
 	write_psci(&w);
 	write_timer(&w);
+	if (p->pmu)
+		write_pmu(&w);
 	write_gic(&w, p);
 	write_clock(&w);
 	write_devices(&w, vm);

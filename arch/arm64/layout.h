@@ -17,6 +17,9 @@
 #define ARM64_GICR_BASE		0x0a000000ULL
 #define ARM64_GICR_SIZE		0x20000ULL	/* each CPU's */
 
+/* Private peripheral interrupts (Arm BSA 1.0, 3.8.1) */
+#define ARM64_PMU_PPI		7
+
 /* Shared peripheral interrupts: lines of devices, then some that are free. */
 #define ARM64_LINES		32
 #define ARM64_SPI_FIRST		32	/* interrupt id of the first */

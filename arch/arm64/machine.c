@@ -219,34 +219,6 @@ static int check_memory(const struct vm *vm, struct error *err)
 			 (limit - ARM64_RAM_BASE) / MIB);
 }
 
-static bool has(const struct vm *vm, unsigned long cap)
-{
-	return check_extension(vm->vm_fd, cap) > 0;
-}
-
-/* What every vCPU gets: all that the host has and the guest may like. */
-static int choose_features(struct vm *vm, struct error *err)
-{
-	struct kvm_vcpu_init init = { 0 };
-	u32 features = BIT(KVM_ARM_VCPU_PSCI_0_2);
-	int ret;
-
-	ret = arm64_ioctl(vm->vm_fd, KVM_ARM_PREFERRED_TARGET, &init,
-			  "KVM_ARM_PREFERRED_TARGET", err);
-	if (ret)
-		return ret;
-	if (has(vm, KVM_CAP_ARM_SVE))
-		features |= BIT(KVM_ARM_VCPU_SVE);
-	/* One does not go without the other: KVM-API 4.82. */
-	if (has(vm, KVM_CAP_ARM_PTRAUTH_ADDRESS) &&
-	    has(vm, KVM_CAP_ARM_PTRAUTH_GENERIC))
-		features |= BIT(KVM_ARM_VCPU_PTRAUTH_ADDRESS) |
-			    BIT(KVM_ARM_VCPU_PTRAUTH_GENERIC);
-	vm->arch->cpu_target = init.target;
-	vm->arch->cpu_features = features;
-	return 0;
-}
-
 static int take_options(struct vm *vm, struct error *err)
 {
 	struct arch_vm *arch = vm->arch;
@@ -283,7 +255,7 @@ int arch_vm_init(struct vm *vm, struct error *err)
 	if (!ret)
 		ret = check_memory(vm, err);
 	if (!ret)
-		ret = choose_features(vm, err);
+		ret = features_choose(vm, err);
 	if (!ret)
 		ret = gic_create(vm, err);
 	if (ret)

@@ -16,6 +16,7 @@
 
 #include "arch/arm64/arm64_priv.h"
 #include "arch/arm64/layout.h"
+#include "arch/arm64/options.h"
 #include "vmm/arch.h"
 #include "vmm/vcpu.h"
 #include "vmm/vm.h"
@@ -51,28 +52,24 @@ static int power_on(struct vcpu *vcpu, struct error *err)
 			   "KVM_ARM_VCPU_INIT", err);
 }
 
-static int finalize(struct vcpu *vcpu, struct error *err)
-{
-	int feature = KVM_ARM_VCPU_SVE;
-
-	if (!has_feature(vcpu, KVM_ARM_VCPU_SVE))
-		return 0;
-	return arm64_ioctl(vcpu->fd, KVM_ARM_VCPU_FINALIZE, &feature,
-			   "KVM_ARM_VCPU_FINALIZE: SVE", err);
-}
-
-/* Hosts whose scheduler does not count it cannot tell it. */
+/*
+ * Hosts whose scheduler does not count it cannot tell it; which one this is
+ * shows at the first vCPU.
+ */
 static int init_stolen_time(struct vcpu *vcpu, struct error *err)
 {
 	u64 at = ARM64_PVTIME_BASE + vcpu->index * ARM64_PVTIME_SIZE;
+	u32 *pvtime = &vcpu->vm->arch->options->pvtime;
 	struct kvm_device_attr attr = {
 		.group = KVM_ARM_VCPU_PVTIME_CTRL,
 		.attr = KVM_ARM_VCPU_PVTIME_IPA,
 		.addr = (uintptr_t)&at,
 	};
+	bool here = !ioctl(vcpu->fd, KVM_HAS_DEVICE_ATTR, &attr);
+	int ret = option_decide(pvtime, here, "pvtime", "stolen time", err);
 
-	if (ioctl(vcpu->fd, KVM_HAS_DEVICE_ATTR, &attr) < 0)
-		return 0;
+	if (ret || *pvtime == CHOICE_OFF)
+		return ret;
 	return arm64_ioctl(vcpu->fd, KVM_SET_DEVICE_ATTR, &attr,
 			   "KVM_ARM_VCPU_PVTIME_IPA", err);
 }
@@ -92,8 +89,8 @@ int arch_vcpu_init(struct vcpu *vcpu, struct error *err)
 	if (!vcpu->arch)
 		return error_set(err, -ENOMEM, "out of memory");
 	ret = power_on(vcpu, err);
-	if (!ret)
-		ret = finalize(vcpu, err);
+	if (!ret && has_feature(vcpu, KVM_ARM_VCPU_SVE))
+		ret = sve_init(vcpu, err);
 	if (!ret)
 		ret = init_stolen_time(vcpu, err);
 	if (!ret)

@@ -115,6 +115,8 @@ int arch_vm_reset(struct vm *vm, struct error *err)
 	if (arch->power_on)
 		return gic_load(vm, arch->power_on, err);
 	ret = gic_complete(vm, err);
+	if (!ret)
+		ret = pmu_init(vm, err);
 	if (ret)
 		return ret;
 	s = calloc(1, sizeof(*s));

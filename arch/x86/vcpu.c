@@ -103,6 +103,20 @@ void arch_vcpu_destroy(struct vcpu *vcpu)
 	vcpu->arch = NULL;
 }
 
+/**
+ * arch_vcpu_started() - a vCPU has got its thread
+ * @vcpu: the vCPU, parked
+ * @err: not touched
+ *
+ * It may run wherever the process may.
+ *
+ * Return: 0.
+ */
+int arch_vcpu_started(struct vcpu *vcpu, struct error *err)
+{
+	return 0;
+}
+
 static int firmware_msrs(struct vcpu *vcpu, struct error *err)
 {
 	u64 misc;

@@ -123,6 +123,8 @@ int reg_get(struct vcpu *vcpu, u64 id, u64 *value, struct error *err)
 	__must_check;
 int reg_set(struct vcpu *vcpu, u64 id, u64 value, struct error *err)
 	__must_check;
+int reg_refuse(u32 index, u64 id, u64 guest, u64 host, int ret,
+	       struct error *err);
 int regs_save(struct vcpu *vcpu, struct arm64_vcpu_state *s,
 	      struct error *err) __must_check;
 int regs_load(struct vcpu *vcpu, const struct arm64_vcpu_state *s,
@@ -130,7 +132,7 @@ int regs_load(struct vcpu *vcpu, const struct arm64_vcpu_state *s,
 
 /* reg_names.c */
 void reg_name(u64 id, char *buf, size_t len);
-bool reg_feature_missing(u64 id, u64 wanted, u64 here, char *buf, size_t len);
+u32 reg_features(u64 id, u64 more, u64 less, char *buf, size_t len);
 
 /* mmu.c */
 bool mmu_translate(struct vcpu *vcpu, u64 linear, u64 *physical);

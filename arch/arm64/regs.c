@@ -141,27 +141,50 @@ int regs_save(struct vcpu *vcpu, struct arm64_vcpu_state *s, struct error *err)
 	return 0;
 }
 
-/* Why a register cannot be what it was. */
+/**
+ * reg_refuse() - say why a register cannot be what it was
+ * @index: which vCPU
+ * @id: the register
+ * @guest: its value in the guest, or the beginning of it
+ * @host: its value here
+ * @ret: what KVM said
+ * @err: filled
+ *
+ * Return: -ENOTSUP.
+ */
+int reg_refuse(u32 index, u64 id, u64 guest, u64 host, int ret,
+	       struct error *err)
+{
+	char name[64], what[256];
+
+	reg_name(id, name, sizeof(name));
+	if (reg_features(id, guest, host, what, sizeof(what)))
+		return error_set(err, -ENOTSUP,
+				 "vCPU %u: this host's CPU lacks %s: %s is 0x%llx here and 0x%llx in the guest",
+				 index, what, name, host, guest);
+	if (reg_features(id, host, guest, what, sizeof(what)))
+		return error_set(err, -ENOTSUP,
+				 "vCPU %u: this host's CPU cannot hide %s: %s is 0x%llx here and 0x%llx in the guest",
+				 index, what, name, host, guest);
+	return error_set(err, -ENOTSUP,
+			 "vCPU %u: register %s is 0x%llx and cannot be 0x%llx on this host: %s",
+			 index, name, host, guest, strerror(-ret));
+}
+
 static int refuse(struct vcpu *vcpu, int ret, u64 id, const void *wanted,
 		  const void *here, struct error *err)
 {
 	u64 guest = 0, host = 0;
-	char name[64], what[64];
+	char name[64];
 
-	reg_name(id, name, sizeof(name));
-	if (ret == -ENOENT)
-		return error_set(err, -ENOTSUP,
-				 "vCPU %u: this host's CPU or KVM has no %s",
-				 vcpu->index, name);
 	memcpy(&guest, wanted, min_of(reg_bytes(id), (u32)sizeof(guest)));
 	memcpy(&host, here, min_of(reg_bytes(id), (u32)sizeof(host)));
-	if (reg_feature_missing(id, guest, host, what, sizeof(what)))
-		return error_set(err, -ENOTSUP,
-				 "vCPU %u: this host's CPU is another one: %s, in %s 0x%llx here and 0x%llx in the guest",
-				 vcpu->index, what, name, host, guest);
+	if (ret != -ENOENT)
+		return reg_refuse(vcpu->index, id, guest, host, ret, err);
+	reg_name(id, name, sizeof(name));
 	return error_set(err, -ENOTSUP,
-			 "vCPU %u: register %s is 0x%llx and cannot be 0x%llx on this host: %s",
-			 vcpu->index, name, host, guest, strerror(-ret));
+			 "vCPU %u: this host's CPU or KVM has no %s",
+			 vcpu->index, name);
 }
 
 static int load_one(struct vcpu *vcpu, u64 id, const u8 *value,

@@ -390,11 +390,6 @@ TEST(registers_and_features_have_names)
 	EXPECT_STREQ("ID_AA64ISAR0_EL1", name);
 	reg_name(ARM64_SYS_REG(3, 3, 13, 0, 2), name, sizeof(name));
 	EXPECT_STREQ("S3_3_C13_C0_2", name);
-	EXPECT_TRUE(reg_feature_missing(isar0, 2ULL << 20, 0, name,
-					sizeof(name)));
-	EXPECT_STREQ("atomics", name);
-	EXPECT_FALSE(reg_feature_missing(isar0, 1, 1, name, sizeof(name)));
-	EXPECT_FALSE(reg_feature_missing(0, 1, 2, name, sizeof(name)));
 }
 
 TEST_HARNESS_MAIN

@@ -5,8 +5,7 @@
 #ifndef LKVM_VIRTIO_VSOCK_PRIV_H
 #define LKVM_VIRTIO_VSOCK_PRIV_H
 
-#include <sys/un.h>
-
+#include "virtio/listener.h"
 #include "virtio/virtio.h"
 #include "virtio/vsock_conn.h"
 #include "virtio/vsock_spec.h"
@@ -53,10 +52,7 @@ enum vsock_driver {
  * struct vsock - the device
  * @v: its virtio part
  * @config: device configuration
- * @path: of the listening socket
  * @listener: the listening socket
- * @bound_dev: the file system that it is in
- * @bound_ino: its inode
  * @epoll: tells of all other sockets
  * @watch: watches @epoll
  * @timer: for what takes the guest too long
@@ -79,10 +75,7 @@ enum vsock_driver {
 struct vsock {
 	struct virtio_device v;
 	struct vsock_config config;
-	char path[sizeof(((struct sockaddr_un *)0)->sun_path)];
-	int listener;
-	dev_t bound_dev;
-	ino_t bound_ino;
+	struct listener listener;
 	int epoll;
 	struct io_watch watch;
 	struct io_timer timer;

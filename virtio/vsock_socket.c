@@ -20,13 +20,11 @@
  *
  * Threads: the device's loop, but for opening and closing.
  */
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "virtio/vsock_priv.h"
@@ -66,37 +64,14 @@ static u64 conn_tag(const struct vsock *s, const struct vsock_conn *c)
 
 /* ---- the host's end of a connection ------------------------------------- */
 
-static int socket_new(void)
-{
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-
-	return fd < 0 ? -errno : fd;
-}
-
-static int connect_to(const char *path)
-{
-	struct sockaddr_un addr = { .sun_family = AF_UNIX };
-	int fd = socket_new(), ret;
-
-	if (fd < 0)
-		return fd;
-	snprintf(addr.sun_path, sizeof(addr.sun_path), "%s", path);
-	if (connect(fd, (struct sockaddr *)&addr, sizeof(addr))) {
-		ret = -errno;
-		close(fd);
-		return ret;
-	}
-	return fd;
-}
-
 static int host_connect(struct vsock_table *t, struct vsock_conn *c)
 {
-	char path[sizeof(((struct vsock *)0)->path) + PATH_TAIL];
+	char path[LISTENER_PATH + PATH_TAIL];
 	struct vsock *s = t->arg;
 	int fd, ret;
 
-	snprintf(path, sizeof(path), "%s_%u", s->path, c->host_port);
-	fd = connect_to(path);
+	snprintf(path, sizeof(path), "%s_%u", s->listener.path, c->host_port);
+	fd = listener_connect(path);
 	if (fd < 0)
 		return fd;
 	ret = epoll_set(s, EPOLL_CTL_ADD, fd, conn_tag(s, c));
@@ -298,7 +273,7 @@ void vsock_socket_accept(struct vsock *s)
 {
 	while (s->callers_waiting && s->callers_nr < VSOCK_CALLERS_MAX &&
 	       !vsock_table_is_full(&s->table)) {
-		int fd = accept4(s->listener, NULL, NULL,
+		int fd = accept4(s->listener.fd, NULL, NULL,
 				 SOCK_CLOEXEC | SOCK_NONBLOCK);
 
 		if (fd >= 0) {
@@ -391,71 +366,16 @@ int vsock_socket_path(struct vsock *s, struct error *err)
 	if (!opts->path && !vm->runtime)
 		return error_set(err, -EINVAL, "name its socket with path=");
 	if (opts->path)
-		n = snprintf(s->path, sizeof(s->path), "%s", opts->path);
+		n = snprintf(s->listener.path, LISTENER_PATH, "%s", opts->path);
 	else
-		n = snprintf(s->path, sizeof(s->path), "%s/%s.vsock",
+		n = snprintf(s->listener.path, LISTENER_PATH, "%s/%s.vsock",
 			     vm->runtime, dev->vm->name);
-	if (n < 0 || (size_t)n + PATH_TAIL > sizeof(s->path))
+	if (n < 0 || (size_t)n + PATH_TAIL > LISTENER_PATH)
 		return error_set(err, -EINVAL,
 				 "path=%.64s...: too long, a socket's path has at most %zu characters",
-				 opts->path ? opts->path : s->path,
-				 sizeof(s->path) - PATH_TAIL);
+				 opts->path ? opts->path : s->listener.path,
+				 LISTENER_PATH - PATH_TAIL);
 	return 0;
-}
-
-/* A socket that nobody listens at any more is what a killed machine leaves. */
-static int remove_dead(const char *path, struct error *err)
-{
-	struct stat st;
-	int fd;
-
-	if (lstat(path, &st))
-		return errno == ENOENT ? 0 :
-		       error_set(err, -errno, "path=%s: %m", path);
-	if (!S_ISSOCK(st.st_mode) || st.st_uid != geteuid())
-		return error_set(err, -EEXIST,
-				 "path=%s: is there already; name another one or remove it",
-				 path);
-	fd = connect_to(path);
-	if (fd >= 0)
-		close(fd);
-	if (fd != -ECONNREFUSED)
-		return error_set(err, -EEXIST,
-				 "path=%s: another program listens there; name another one",
-				 path);
-	if (unlink(path) && errno != ENOENT)
-		return error_set(err, -errno, "path=%s: %m", path);
-	return 0;
-}
-
-static int bind_listener(struct vsock *s, struct error *err)
-{
-	struct sockaddr_un addr = { .sun_family = AF_UNIX };
-	struct stat st;
-
-	snprintf(addr.sun_path, sizeof(addr.sun_path), "%s", s->path);
-	if (bind(s->listener, (struct sockaddr *)&addr, sizeof(addr)))
-		return error_set(err, -errno, "path=%s: %m", s->path);
-	/* Nobody can connect before listen(). */
-	if (chmod(s->path, 0600) || lstat(s->path, &st) ||
-	    listen(s->listener, BACKLOG)) {
-		error_set(err, -errno, "path=%s: %m", s->path);
-		unlink(s->path);
-		return err->code;
-	}
-	s->bound_dev = st.st_dev;
-	s->bound_ino = st.st_ino;
-	return 0;
-}
-
-static void unbind_listener(const struct vsock *s)
-{
-	struct stat st;
-
-	/* Somebody may have put another one there. */
-	if (!lstat(s->path, &st) && st.st_dev == s->bound_dev &&
-	    st.st_ino == s->bound_ino)
-		unlink(s->path);
 }
 
 /**
@@ -472,35 +392,26 @@ int vsock_socket_open(struct vsock *s, struct error *err)
 
 	for (i = 0; i < VSOCK_CALLERS_MAX; i++)
 		s->callers[i].fd = -1;
-	ret = remove_dead(s->path, err);
+	ret = listener_open(&s->listener, BACKLOG, err);
 	if (ret)
 		return ret;
 	s->epoll = epoll_create1(EPOLL_CLOEXEC);
-	if (s->epoll < 0)
-		return error_set(err, -errno, "epoll: %m");
-	s->listener = socket_new();
-	if (s->listener < 0) {
-		ret = error_set(err, s->listener, "socket: %s",
-				strerror(-s->listener));
-		goto err_epoll;
-	}
-	ret = bind_listener(s, err);
-	if (ret)
+	if (s->epoll < 0) {
+		ret = error_set(err, -errno, "epoll: %m");
 		goto err_listener;
-	ret = epoll_set(s, EPOLL_CTL_ADD, s->listener,
+	}
+	ret = epoll_set(s, EPOLL_CTL_ADD, s->listener.fd,
 			tag(ABOUT_LISTENER, 0, 0));
 	if (ret) {
 		error_set(err, ret, "epoll: %s", strerror(-ret));
-		goto err_bound;
+		goto err_epoll;
 	}
 	return 0;
 
-err_bound:
-	unbind_listener(s);
-err_listener:
-	close(s->listener);
 err_epoll:
 	close(s->epoll);
+err_listener:
+	listener_close(&s->listener);
 	return ret;
 }
 
@@ -511,7 +422,6 @@ err_epoll:
 void vsock_socket_close(struct vsock *s)
 {
 	vsock_socket_drop_callers(s);
-	unbind_listener(s);
-	close(s->listener);
+	listener_close(&s->listener);
 	close(s->epoll);
 }

@@ -354,6 +354,43 @@ void console_detach(struct console *console)
 	mutex_unlock(&console->lock);
 }
 
+/**
+ * console_resize() - the user's terminal has another size
+ * @console: the console
+ * @cols: width in characters; 0 when it is no terminal
+ * @rows: height
+ *
+ * Context: main loop.
+ */
+void console_resize(struct console *console, u16 cols, u16 rows)
+{
+	struct console_client *client;
+
+	if (console->cols == cols && console->rows == rows)
+		return;
+	console->cols = cols;
+	console->rows = rows;
+	mutex_lock(&console->lock);
+	client = console->client;
+	mutex_unlock(&console->lock);
+	if (client && client->resized)
+		client->resized(client);
+}
+
+/**
+ * console_size() - how large the user's terminal is
+ * @console: the console
+ * @cols: out: width in characters; 0 when it is no terminal
+ * @rows: out: height
+ *
+ * Context: main loop.
+ */
+void console_size(const struct console *console, u16 *cols, u16 *rows)
+{
+	*cols = console->cols;
+	*rows = console->rows;
+}
+
 /* ---- making and ending -------------------------------------------------- */
 
 /**

@@ -13,12 +13,14 @@
  * struct console_client - the device at the guest's end
  * @input_ready: there is input to console_read()
  * @output_ready: after a console_write() that took less than all: go on
+ * @resized: console_size() is another one; NULL: it does not matter
  *
- * Both are called on the main loop's thread without any lock held.
+ * All are called on the main loop's thread without any lock held.
  */
 struct console_client {
 	void (*input_ready)(struct console_client *client);
 	void (*output_ready)(struct console_client *client);
+	void (*resized)(struct console_client *client);
 };
 
 /**
@@ -37,6 +39,8 @@ struct console_client {
  * @out_head: where output is taken to be written
  * @out_tail: where the device puts
  * @out_wanted: the device waits for room in @out
+ * @cols: width in characters, 0 when it is no terminal; the main loop's
+ * @rows: height; the main loop's
  * @escape: filter over the input ("Ctrl-a x"), or NULL: returns how many
  *          bytes of @buf remain for the guest. On the main loop's thread.
  * @escape_arg: for @escape
@@ -55,6 +59,8 @@ struct console {
 	u32 out_head;
 	u32 out_tail;
 	bool out_wanted;
+	u16 cols;
+	u16 rows;
 	size_t (*escape)(void *arg, u8 *buf, size_t len);
 	void *escape_arg;
 	void *priv;
@@ -67,6 +73,8 @@ void console_attach(struct console *console, struct console_client *client);
 void console_detach(struct console *console);
 size_t console_read(struct console *console, u8 *buf, size_t max);
 size_t console_write(struct console *console, const u8 *buf, size_t len);
+void console_resize(struct console *console, u16 cols, u16 rows);
+void console_size(const struct console *console, u16 *cols, u16 *rows);
 int console_flush(struct console *console, u32 timeout_ms);
 
 #endif /* LKVM_CONSOLE_H */

@@ -158,6 +158,7 @@ struct vm_config {
  *              resumed; NULL for nothing. Main loop
  * @started_ns: CLOCK_MONOTONIC when it first ran
  * @consoles: what each serial port is connected to, NULL for nothing
+ * @hvc: what the virtio console is connected to, NULL for nothing
  * @power_button: press the ACPI power button; set by the device that has it
  * @power_device: for @power_button
  * @new_generation: the machine was cloned: tell the guest when it goes on; set
@@ -196,6 +197,7 @@ struct vm {
 	const char *paused_for;
 	u64 started_ns;
 	struct console *consoles[VM_CONSOLES];
+	struct console *hvc;
 	void (*power_button)(struct device *dev);
 	struct device *power_device;
 	int (*new_generation)(struct device *dev, struct error *err);

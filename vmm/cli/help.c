@@ -103,10 +103,13 @@ static void print_device_options(const struct cli_command *cmd,
 	const char *value;
 	u32 i;
 
+	value = opt && opt->arg ? opt->arg : "";
+	/* What comes first may be one of those that cannot be given. */
+	if (cmd->replaces_devices && (!*value || !is_shown(cmd, opt)))
+		value = "OPTION";
 	snprintf(left, sizeof(left), "  %s--%s %s%s%s",
 		 letter_text(cmd, class->name, buf, sizeof(buf)), class->name,
-		 cmd->replaces_devices ? "N=" : "",
-		 opt && opt->arg ? opt->arg : "",
+		 cmd->replaces_devices ? "N=" : "", value,
 		 table && table->nr > 1 ? "[,OPTION...]" : "");
 	print_line(left, class->summary);
 	for (i = 0; table && i < table->nr; i++) {

@@ -15,7 +15,7 @@
 #include "vmm/cli/runtime.h"
 #include "vmm/vm.h"
 
-static const char *const console_words[] = { "serial", NULL };
+static const char *const console_words[] = { "serial", "virtio", "hv", NULL };
 static const char *const transport_words[] = { "pci", NULL };
 static const char *const reboot_words[] = { "exit", "restart", NULL };
 static const char *const loglevel_words[] = {
@@ -170,7 +170,7 @@ static int run(const struct cli *cli, const struct cli_args *args)
 		    opts->json);
 	if (check_options(opts, args, &err))
 		return cli_fail(EXIT_USAGE, &err);
-	if (run_defaults_add(args, opts->nodefaults, &all, &err))
+	if (run_defaults_add(args, opts, &all, &err))
 		return cli_fail(EXIT_ERROR, &err);
 	ret = run_with(&all);
 	run_defaults_free(args, &all);

@@ -8,7 +8,20 @@
 #include "vmm/option.h"
 
 struct cli_args;
+struct device_class;
 struct restore;
+
+/**
+ * enum run_console - which device is the guest's console
+ * @RUN_CONSOLE_SERIAL: the first serial port
+ * @RUN_CONSOLE_VIRTIO: a virtio console
+ * @RUN_CONSOLE_HV: kvmtool's word for what the hypervisor has: likewise
+ */
+enum run_console {
+	RUN_CONSOLE_SERIAL,
+	RUN_CONSOLE_VIRTIO,
+	RUN_CONSOLE_HV,
+};
 
 /**
  * struct run_options - options of `lkvm run`
@@ -18,7 +31,7 @@ struct restore;
  * @kernel: kernel image, NULL to search
  * @initrd: initial RAM disk
  * @params: words for the kernel's command line
- * @console: index of the word: which device is the console
+ * @console: an enum run_console
  * @transport: index of the word: how virtio devices are reached
  * @dev: path of KVM's device
  * @tty: serial port on a pseudo terminal, TTY_NONE for none
@@ -57,8 +70,10 @@ char *run_command_line(const struct description *d,
 		       const struct cli_args *args);
 
 /* run_defaults.c */
-int run_defaults_add(const struct cli_args *args, bool none,
-		     struct cli_args *all, struct error *err) __must_check;
+bool run_has_hvc(const struct device_class *class, const void *config);
+int run_defaults_add(const struct cli_args *args,
+		     const struct run_options *opts, struct cli_args *all,
+		     struct error *err) __must_check;
 void run_defaults_free(const struct cli_args *args, struct cli_args *all);
 
 /**

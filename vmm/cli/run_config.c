@@ -128,6 +128,17 @@ static int add_root(struct text *cmdline, const struct cli_device *dev,
 	return 0;
 }
 
+static bool has_hvc(const struct cli_args *args)
+{
+	u32 i;
+
+	for (i = 0; i < args->devices_nr; i++)
+		if (run_has_hvc(args->devices[i].class,
+				args->devices[i].config))
+			return true;
+	return false;
+}
+
 static int make_cmdline(const struct run_options *opts,
 			const struct cli_args *args, char **out,
 			struct error *err)
@@ -139,7 +150,8 @@ static int make_cmdline(const struct run_options *opts,
 	if (!opts->nodefaults) {
 		add_word(&text, "%s", arch_default_cmdline());
 		if (!has_word(opts->params, "console="))
-			add_word(&text, "console=ttyS0");
+			add_word(&text, "console=%s",
+				 has_hvc(args) ? "hvc0" : "ttyS0");
 	}
 	for (i = 0; !opts->nodefaults && !has_word(opts->params, "root=") &&
 	     i < args->devices_nr; i++) {

@@ -7,6 +7,9 @@
  * none of them. Where the host cannot have it, one line says why. Whoever names
  * one of the class, or wants no defaults, does not get it.
  *
+ * A console that is a device is added in the same way, before those: it is what
+ * --console virtio stands for.
+ *
  * What every machine has, whatever the user says, is added by the description
  * (&device_class.by_default).
  *
@@ -19,6 +22,10 @@
 #include "vmm/cli/cli.h"
 #include "vmm/cli/run.h"
 #include "vmm/device.h"
+
+/* The option that makes a device the console. */
+#define HVC_CLASS	"virtio-console"
+#define HVC_OPTION	"console"
 
 static bool is_named(const struct cli_args *args,
 		     const struct device_class *class)
@@ -42,12 +49,12 @@ static bool can_be_had(const struct device_class *class)
 }
 
 static int add(struct cli_args *all, const struct device_class *class,
-	       struct error *err)
+	       const char *text, struct error *err)
 {
 	struct cli_device *dev = &all->devices[all->devices_nr];
 
 	*dev = (struct cli_device){
-		.class = class, .text = class->default_options,
+		.class = class, .text = text,
 	};
 	if (class->options) {
 		dev->config = option_config_new(class->options);
@@ -57,6 +64,32 @@ static int add(struct cli_args *all, const struct device_class *class,
 	all->devices_nr++;
 	return class->options ? option_parse(class->options, dev->config,
 					     dev->text, err) : 0;
+}
+
+/**
+ * run_has_hvc() - is this device the guest's console?
+ * @class: its class
+ * @config: its options
+ *
+ * Return: true for a virtio console; the terminal is connected to it then.
+ */
+bool run_has_hvc(const struct device_class *class, const void *config)
+{
+	return !strcmp(class->name, HVC_CLASS) &&
+	       option_get_bool(class->options, config, HVC_OPTION);
+}
+
+/* Unless one of the devices that the user has named is it already. */
+static int add_hvc(const struct cli_args *args, struct cli_args *all,
+		   struct error *err)
+{
+	u32 i;
+
+	for (i = 0; i < args->devices_nr; i++)
+		if (run_has_hvc(args->devices[i].class,
+				args->devices[i].config))
+			return 0;
+	return add(all, device_class_find(HVC_CLASS), HVC_OPTION "=on", err);
 }
 
 /* By name: the order of classes in the program means nothing. */
@@ -70,34 +103,39 @@ static int by_name(const void *a, const void *b)
 /**
  * run_defaults_add() - the command line with what belongs to it by default
  * @args: what the user has written
- * @none: nothing does
+ * @opts: its options: what the console is, and whether anything is added
  * @all: out: the same and more, to be freed with run_defaults_free()
  * @err: set on failure
  *
  * Return: 0 or a negative errno.
  */
-int run_defaults_add(const struct cli_args *args, bool none,
-		     struct cli_args *all, struct error *err)
+int run_defaults_add(const struct cli_args *args,
+		     const struct run_options *opts, struct cli_args *all,
+		     struct error *err)
 {
 	const struct device_class *const *classes;
-	u32 i, nr;
+	u32 i, nr, asked;
 	int ret = 0;
 
 	classes = device_classes(&nr);
 	*all = *args;
-	all->devices = calloc(args->devices_nr + nr, sizeof(*all->devices));
+	all->devices = calloc(args->devices_nr + nr + 1,
+			      sizeof(*all->devices));
 	if (!all->devices)
 		return error_set(err, -ENOMEM, "no memory");
 	if (args->devices_nr)
 		memcpy(all->devices, args->devices,
 		       args->devices_nr * sizeof(*all->devices));
-	for (i = 0; !none && !ret && i < nr; i++)
+	if (opts->console != RUN_CONSOLE_SERIAL)
+		ret = add_hvc(args, all, err);
+	asked = all->devices_nr;
+	for (i = 0; !opts->nodefaults && !ret && i < nr; i++)
 		if (classes[i]->default_options && !is_named(args, classes[i]) &&
 		    can_be_had(classes[i]))
-			ret = add(all, classes[i], err);
-	qsort(all->devices + args->devices_nr,
-	      all->devices_nr - args->devices_nr, sizeof(*all->devices),
-	      by_name);
+			ret = add(all, classes[i], classes[i]->default_options,
+				  err);
+	qsort(all->devices + asked, all->devices_nr - asked,
+	      sizeof(*all->devices), by_name);
 	if (ret)
 		run_defaults_free(args, all);
 	return ret;

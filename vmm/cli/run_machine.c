@@ -57,6 +57,7 @@ struct port {
  * @claim: its name
  * @vm: the machine
  * @ports: what its serial ports are connected to
+ * @hvc: what its virtio console is connected to, NULL when it has none
  * @control: its control socket
  * @signals: signalfd
  * @signal_watch: watches it
@@ -69,6 +70,7 @@ struct run {
 	struct runtime_claim claim;
 	struct vm *vm;
 	struct port ports[VM_CONSOLES];
+	struct console *hvc;
 	struct control *control;
 	int signals;
 	struct io_watch signal_watch;
@@ -77,6 +79,24 @@ struct run {
 };
 
 /* ---- signals and keys --------------------------------------------------- */
+
+/* What the terminal is connected to, NULL for nothing. */
+static struct console *main_console(const struct run *run)
+{
+	if (run->hvc)
+		return run->hvc;
+	return run->job->tty != 0 ? run->ports[0].console : NULL;
+}
+
+static void look_at_size(struct run *run)
+{
+	struct console *console = main_console(run);
+	u16 cols, rows;
+
+	terminal_size(&cols, &rows);
+	if (console)
+		console_resize(console, cols, rows);
+}
 
 static void signal_ready(struct io_watch *watch)
 {
@@ -90,6 +110,10 @@ static void signal_ready(struct io_watch *watch)
 			break;
 		case SIGCONT:
 			terminal_again();
+			look_at_size(run);
+			break;
+		case SIGWINCH:
+			look_at_size(run);
 			break;
 		default:
 			if (!run->signal)
@@ -102,7 +126,7 @@ static void signal_ready(struct io_watch *watch)
 static int block_signals(struct run *run, struct error *err)
 {
 	static const int taken[] = {
-		SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGTSTP, SIGCONT,
+		SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGTSTP, SIGCONT, SIGWINCH,
 	};
 	sigset_t set;
 	unsigned int i;
@@ -267,6 +291,44 @@ static int open_pty(struct run *run, u32 index, struct error *err)
 			      &port->console, err);
 }
 
+static bool has_hvc(const struct description *d)
+{
+	u32 i;
+
+	for (i = 0; i < d->nr; i++)
+		if (run_has_hvc(d->devices[i].class, d->devices[i].config))
+			return true;
+	return false;
+}
+
+/*
+ * With a virtio console the first serial port hears nothing, but what the guest
+ * writes there, early in its boot, is shown as well.
+ */
+static int connect_terminal(struct run *run, struct error *err)
+{
+	struct iothread *loop = &run->vm->loop;
+	struct console *console;
+	int ret = 0;
+
+	if (has_hvc(run->d))
+		ret = console_create(loop, STDIN_FILENO, STDOUT_FILENO,
+				     &run->hvc, err);
+	if (!ret && run->job->tty != 0)
+		ret = console_create(loop, run->hvc ? -1 : STDIN_FILENO,
+				     STDOUT_FILENO, &run->ports[0].console,
+				     err);
+	console = main_console(run);
+	if (ret || !console)
+		return ret;
+	if (isatty(STDIN_FILENO)) {
+		console->escape = filter_keys;
+		console->escape_arg = run;
+	}
+	look_at_size(run);
+	return 0;
+}
+
 static int connect_ports(struct run *run, struct error *err)
 {
 	u32 tty = run->job->tty, i;
@@ -274,16 +336,11 @@ static int connect_ports(struct run *run, struct error *err)
 
 	if (tty != TTY_NONE)
 		ret = open_pty(run, tty, err);
-	if (!ret && tty != 0)
-		ret = console_create(&run->vm->loop, STDIN_FILENO,
-				     STDOUT_FILENO, &run->ports[0].console,
-				     err);
-	if (!ret && tty != 0 && isatty(STDIN_FILENO)) {
-		run->ports[0].console->escape = filter_keys;
-		run->ports[0].console->escape_arg = run;
-	}
+	if (!ret)
+		ret = connect_terminal(run, err);
 	for (i = 0; !ret && i < VM_CONSOLES; i++)
 		run->vm->consoles[i] = run->ports[i].console;
+	run->vm->hvc = run->hvc;
 	return ret;
 }
 
@@ -291,6 +348,7 @@ static void disconnect_ports(struct run *run)
 {
 	u32 i;
 
+	console_destroy(run->hvc);
 	for (i = 0; i < VM_CONSOLES; i++) {
 		console_destroy(run->ports[i].console);
 		if (run->ports[i].fd < 0)
@@ -300,14 +358,19 @@ static void disconnect_ports(struct run *run)
 	}
 }
 
-/* Nobody may be there to read from a pseudo terminal. */
-static void flush_ports(struct run *run)
+static void flush(struct console *console)
 {
-	struct console *c = run->ports[0].console;
-
-	if (c && run->ports[0].fd < 0 && console_flush(c, FLUSH_MS))
+	if (console && console_flush(console, FLUSH_MS))
 		log_warning("console: the last output could not be written within %u ms",
 			    FLUSH_MS);
+}
+
+static void flush_ports(struct run *run)
+{
+	flush(run->hvc);
+	/* Nobody may be there to read from a pseudo terminal. */
+	if (run->ports[0].fd < 0)
+		flush(run->ports[0].console);
 }
 
 /* ---- the machine -------------------------------------------------------- */
@@ -440,7 +503,7 @@ static int run_built(struct run *run, struct error *err)
 	if (ret)
 		return cli_fail(EXIT_ERROR, err);
 	tell_start(run);
-	if (run->job->tty != 0)
+	if (main_console(run))
 		ret = terminal_raw(STDIN_FILENO, err);
 	if (!ret && !run->job->paused && !run->job->receive)
 		ret = vm_resume(run->vm, err);

@@ -20,6 +20,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <termios.h>
 #include <unistd.h>
 
@@ -131,6 +132,27 @@ void terminal_again(void)
 bool terminal_is_raw(void)
 {
 	return atomic_load(&terminal.raw);
+}
+
+/**
+ * terminal_size() - how large is the terminal that the user looks at?
+ * @cols: out: width in characters; 0 when there is none, or it does not know
+ * @rows: out: height
+ */
+void terminal_size(u16 *cols, u16 *rows)
+{
+	static const int fds[] = { STDOUT_FILENO, STDIN_FILENO };
+	struct winsize size;
+	unsigned int i;
+
+	*cols = 0;
+	*rows = 0;
+	for (i = 0; i < ARRAY_SIZE(fds) && !*cols; i++) {
+		if (ioctl(fds[i], TIOCGWINSZ, &size))
+			continue;
+		*cols = size.ws_col;
+		*rows = size.ws_row;
+	}
 }
 
 /**

@@ -56,7 +56,7 @@ run "memory that is no size" 2 "--mem=64X: not a size" -m 64X
 run "serial port 4" 2 "--tty=4: out of range, give 0 to 3" --tty 4
 run "other transport" 2 "--virtio-transport=pci-legacy: give pci" \
 	--virtio-transport pci-legacy
-run "other console" 2 "--console=virtio: give serial" --console virtio
+run "other console" 2 "--console=tape: give serial, virtio or hv" --console tape
 
 # ---- kernels ------------------------------------------------------------------
 
@@ -140,6 +140,34 @@ run "vsock nowhere" 1 "vsock0: path=$work/nowhere/v: No such file" \
 run "vsock with a long path" 1 "vsock0: path=.*too long" --vsock \
 	3,path=/xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx
 check "and the file is as it was" test -f text
+
+# ---- ports --------------------------------------------------------------------
+
+bad "port without a name" 2 "--virtio-console: needs a value" run \
+	--virtio-console
+run "port without a socket" 1 "virtio-console0: port=a: name its socket with path=" \
+	--virtio-console a
+run "socket without a port" 1 "virtio-console0: path=$work/y: there is no port for it" \
+	--virtio-console a,path=x,path=y
+run "neither port nor console" 1 "virtio-console0: name a port" \
+	--virtio-console console=off
+run "port twice" 1 "virtio-console0: port=a: is there twice" \
+	--virtio-console a,path=x,port=a,path=y
+run "port with a slash" 1 "virtio-console0: port=a/b: .*no \"/\"" \
+	--virtio-console a/b,path=x
+run "port with a long name" 1 "at most 63 characters" --virtio-console \
+	xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx,path=x
+run "port at a file" 1 "virtio-console0: path=$work/text: is there already" \
+	--virtio-console a,path=text
+run "second port at a file" 1 "virtio-console0: path=$work/text: is there already" \
+	--virtio-console a,path=x,port=b,path=text
+check "and the first one left nothing" test ! -e x
+run "port nowhere" 1 "virtio-console0: path=$work/nowhere/v: No such file" \
+	--virtio-console a,path=nowhere/v
+run "port with a long path" 1 "virtio-console0: path=.*too long" --virtio-console \
+	a,path=/xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx
+run "two consoles" 1 "virtio-console1: console: another device is the console" \
+	--virtio-console console=on --virtio-console console=on
 
 # ---- KVM ----------------------------------------------------------------------
 

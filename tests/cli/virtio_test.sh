@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# virtio_test.sh - sockets and the balloon of machines that run
+# virtio_test.sh - sockets, consoles and the balloon of machines that run
 #
 # The guest is tests/kvm's, which idles and has no drivers for them.
 
@@ -88,6 +88,60 @@ refuse "balloon: there is none" "one has no balloon; start it with --balloon" \
 refuse "stat -m: there is none" "one has no balloon; start it with --balloon" \
 	"$LKVM" stat -n one --memory
 check "it ends as well" ends one
+
+# ---- consoles and ports -----------------------------------------------------------
+
+# What the guest writes to its serial port is shown as well: start sees it.
+check "a machine with ports" start one --console virtio \
+	--virtio-console "agent,path=ga,port=log,path=log"
+same "their sockets are the owner's" "$(stat -c %a ga log | tr '\n' ' ')" \
+	"600 600 "
+check "the console is a device of its own" grep -q -e \
+	"--virtio-console agent,path=ga,port=log,path=log --virtio-console console=on" \
+	one.err
+refuse "another machine at the same path" \
+	"virtio-console0: path=$work/log: another program listens there; name another one" \
+	"$LKVM" run --name two -k "$GUEST" --virtio-console \
+	"a,path=$work/other,port=b,path=$work/log"
+check "and nothing of it is left" test ! -e other
+check "it is saved" "$LKVM" snapshot -n one --stop console.snap
+wait "$pid"
+check "its sockets are gone" test ! -e ga -a ! -e log
+
+touch ga
+refuse "restore: a path is taken" \
+	"virtio-console0: path=$work/ga: is there already; name another one or remove it" \
+	"$LKVM" restore console.snap
+rm ga
+refuse "restore: a port's name is fixed" \
+	"virtio-console0: virtio-console: port: the guest has seen it, so it is fixed for the life of the machine" \
+	"$LKVM" restore --virtio-console 0=port=other console.snap
+refuse "restore: one path of two" \
+	"virtio-console0: port=log: name its socket with path=" \
+	"$LKVM" restore --virtio-console 0=path=new console.snap
+"$LKVM" restore --name one --virtio-console 0=path=new,path=new2 \
+	console.snap </dev/null >one.out 2>one.err &
+pid=$!
+for _ in $(seq 100); do
+	[ "$("$LKVM" list --json 2>/dev/null | grep -c running)" = 1 ] && break
+	sleep 0.1
+done
+check "restore: at other paths" test -S new -a -S new2 -a ! -e ga
+check "it ends" ends one
+check "and nothing is left" test ! -e new -a ! -e new2
+
+"$LKVM" run --name one -k "$GUEST" -m 64 -c 1 -n none --console hv --json \
+	-p test=idle </dev/null >one.out 2>one.err &
+pid=$!
+for _ in $(seq 100); do
+	grep -q '"event": *"start"' one.err && break
+	sleep 0.1
+done
+check "the kernel is told of it" grep -q 'console=hvc0' one.err
+check "and of no other one" sh -c '! grep -q console=ttyS0 one.err'
+check "it ends as well" ends one
+
+# ---- machines that are killed -------------------------------------------------------
 
 check "one that is going to be killed" start one --vsock 3
 kill -9 "$pid"

@@ -26,229 +26,27 @@
  * resets for connections that do not exist; while there is no room for one
  * more of those, no packet is to be received (vsock_table_has_room()).
  *
+ * Which connections there are is in vsock_table.c.
+ *
  * Threads: one, the loop's.
  */
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 
-#include "virtio/vsock_conn.h"
+#include "virtio/vsock_conn_priv.h"
 #include "virtio/vsock_spec.h"
 #include "vmm/base/counter.h"
 #include "vmm/base/math.h"
 
 #define IOV_MAX_PACKET	128
 
-/* ---- the table ---------------------------------------------------------- */
-
-/**
- * vsock_table_init() - a table without connections
- * @t: to be filled
- * @ops: the host's end
- * @arg: for @ops
- *
- * Return: 0 or -ENOMEM.
- */
-int vsock_table_init(struct vsock_table *t, const struct vsock_host_ops *ops,
-		     void *arg)
-{
-	u32 i;
-
-	memset(t, 0, sizeof(*t));
-	t->ops = ops;
-	t->arg = arg;
-	t->port_next = VSOCK_PORT_FIRST;
-	list_init(&t->free);
-	list_init(&t->all);
-	list_init(&t->ready);
-	for (i = 0; i < VSOCK_BUCKETS; i++)
-		list_init(&t->buckets[i]);
-	t->conns = calloc(VSOCK_CONNS_MAX, sizeof(*t->conns));
-	if (!t->conns)
-		return -ENOMEM;
-	for (i = 0; i < VSOCK_CONNS_MAX; i++) {
-		t->conns[i].fd = -1;
-		list_init(&t->conns[i].hash);
-		list_init(&t->conns[i].ready);
-		list_add_tail(&t->free, &t->conns[i].link);
-	}
-	return 0;
-}
-
-/**
- * vsock_table_fini() - undo vsock_table_init()
- * @t: the table; its connections end as with vsock_table_clear()
- */
-void vsock_table_fini(struct vsock_table *t)
-{
-	vsock_table_clear(t);
-	free(t->conns);
-}
-
-static struct list *bucket(struct vsock_table *t, u32 guest_port, u32 host_port)
-{
-	u32 mix = (guest_port ^ host_port * 0x9e3779b1U) * 0x85ebca6bU;
-
-	static_assert(VSOCK_BUCKETS == 256, "the topmost 8 bits");
-	return &t->buckets[mix >> 24];
-}
-
-static struct vsock_conn *find(struct vsock_table *t, u32 guest_port,
-			       u32 host_port)
-{
-	struct list *head = bucket(t, guest_port, host_port);
-	struct vsock_conn *c;
-
-	list_for_each_entry(c, head, hash)
-		if (c->guest_port == guest_port && c->host_port == host_port)
-			return c;
-	return NULL;
-}
-
-static struct vsock_conn *conn_new(struct vsock_table *t, u32 guest_port,
-				   u32 host_port, int fd)
-{
-	struct list *link = list_pop(&t->free);
-	struct vsock_conn *c;
-	u32 serial;
-
-	if (!link)
-		return NULL;
-	c = list_entry(link, struct vsock_conn, link);
-	serial = c->serial;
-	*c = (struct vsock_conn){
-		.guest_port = guest_port, .host_port = host_port,
-		.fd = fd, .serial = serial,
-	};
-	list_init(&c->ready);
-	list_add_tail(&t->all, &c->link);
-	list_add_tail(bucket(t, guest_port, host_port), &c->hash);
-	t->nr++;
-	return c;
-}
-
-static void conn_free(struct vsock_table *t, struct vsock_conn *c)
-{
-	list_del(&c->hash);
-	list_del(&c->ready);
-	list_del(&c->link);
-	free(c->buf);
-	c->buf = NULL;
-	c->state = VSOCK_FREE;
-	c->serial++;
-	t->nr--;
-	list_add_tail(&t->free, &c->link);
-}
-
-static void host_close(struct vsock_table *t, struct vsock_conn *c)
-{
-	if (c->fd < 0)
-		return;
-	t->ops->close(t, c);
-	c->fd = -1;
-}
-
-static void conn_end(struct vsock_table *t, struct vsock_conn *c)
-{
-	host_close(t, c);
-	conn_free(t, c);
-}
-
-/**
- * vsock_table_clear() - all connections are over, and the guest knows it
- * @t: the table
- */
-void vsock_table_clear(struct vsock_table *t)
-{
-	struct vsock_conn *c, *tmp;
-
-	list_for_each_entry_safe(c, tmp, &t->all, link)
-		conn_end(t, c);
-	t->replies_nr = 0;
-}
-
-/**
- * vsock_table_is_full() - is there no room for one more connection?
- * @t: the table
- *
- * Return: true when there is none.
- */
-bool vsock_table_is_full(const struct vsock_table *t)
-{
-	return t->nr == VSOCK_CONNS_MAX;
-}
-
-static bool is_due(const struct vsock_conn *c, u32 op)
-{
-	return c->ops_due & BIT(op);
-}
-
-/**
- * vsock_table_is_known() - does the guest know of a connection?
- * @t: the table
- *
- * Return: true when one would have to be reset if all this were forgotten.
- */
-bool vsock_table_is_known(const struct vsock_table *t)
-{
-	const struct vsock_conn *c;
-
-	if (t->replies_nr)
-		return true;
-	list_for_each_entry(c, &t->all, link)
-		if (c->state != VSOCK_LINGERING &&
-		    !(c->state == VSOCK_REQUESTED &&
-		      is_due(c, VSOCK_OP_REQUEST)))
-			return true;
-	return false;
-}
-
-/**
- * vsock_table_has_room() - may a packet be received?
- * @t: the table
- *
- * Return: false when an answer to it could not be kept.
- */
-bool vsock_table_has_room(const struct vsock_table *t)
-{
-	return t->replies_nr < VSOCK_REPLIES_MAX;
-}
-
-/**
- * vsock_table_has_output() - may there be something for the guest?
- * @t: the table
- *
- * Return: false when vsock_table_next() would find nothing.
- */
-bool vsock_table_has_output(const struct vsock_table *t)
-{
-	return t->replies_nr || !list_is_empty(&t->ready);
-}
-
-static void reply_reset(struct vsock_table *t, u32 guest_port, u32 host_port,
-			u16 type)
-{
-	u32 at = (t->replies_start + t->replies_nr) % VSOCK_REPLIES_MAX;
-
-	assert(t->replies_nr < VSOCK_REPLIES_MAX);
-	t->replies[at] = (struct vsock_reply){
-		.guest_port = guest_port, .host_port = host_port, .type = type,
-	};
-	t->replies_nr++;
-}
-
 /* ---- a connection ------------------------------------------------------- */
-
-static void mark_ready(struct vsock_table *t, struct vsock_conn *c)
-{
-	if (list_is_empty(&c->ready))
-		list_add_tail(&t->ready, &c->ready);
-}
 
 static void make_due(struct vsock_table *t, struct vsock_conn *c, u32 op)
 {
 	c->ops_due |= BIT(op);
-	mark_ready(t, c);
+	vsock_conn_mark_ready(t, c);
 }
 
 /* Something went wrong: both ends are told. */
@@ -256,10 +54,10 @@ static void conn_reset(struct vsock_table *t, struct vsock_conn *c)
 {
 	counter_add(&t->stats.resets, 1);
 	if (c->state == VSOCK_LINGERING) {
-		conn_end(t, c);
+		vsock_conn_end(t, c);
 		return;
 	}
-	host_close(t, c);
+	vsock_conn_close_host(t, c);
 	c->state = VSOCK_DYING;
 	c->buf_used = 0;
 	c->deadline_ms = 0;
@@ -270,9 +68,9 @@ static void conn_reset(struct vsock_table *t, struct vsock_conn *c)
 /* The guest closes: the host still gets what was kept for it. */
 static void guest_closed(struct vsock_table *t, struct vsock_conn *c)
 {
-	reply_reset(t, c->guest_port, c->host_port, VSOCK_TYPE_STREAM);
+	vsock_table_reply(t, c->guest_port, c->host_port, VSOCK_TYPE_STREAM);
 	if (!c->buf_used || c->fd < 0) {
-		conn_end(t, c);
+		vsock_conn_end(t, c);
 		return;
 	}
 	c->state = VSOCK_LINGERING;
@@ -306,7 +104,7 @@ static void check_halves(struct vsock_table *t, struct vsock_conn *c)
 	if ((c->host_shut & VSOCK_SHUTDOWN_SEND) && c->write_shut)
 		host_shuts(t, c, VSOCK_SHUTDOWN_RECEIVE);
 	if (c->host_shut == VSOCK_SHUTDOWN_BOTH) {
-		host_close(t, c);
+		vsock_conn_close_host(t, c);
 		c->state = VSOCK_CLOSING;
 		c->deadline_ms = t->now_ms + VSOCK_PATIENCE_MS;
 	}
@@ -425,13 +223,14 @@ static bool wants_read(const struct vsock_conn *c)
 
 static void guest_requests(struct vsock_table *t, const struct vsock_packet *p)
 {
-	struct vsock_conn *c = conn_new(t, p->guest_port, p->host_port, -1);
+	struct vsock_conn *c = vsock_conn_new(t, p->guest_port,
+					      p->host_port, -1);
 
 	if (!c || t->ops->connect(t, c)) {
 		if (c)
-			conn_free(t, c);
+			vsock_conn_free(t, c);
 		counter_add(&t->stats.refused, 1);
-		reply_reset(t, p->guest_port, p->host_port, p->type);
+		vsock_table_reply(t, p->guest_port, p->host_port, p->type);
 		return;
 	}
 	counter_add(&t->stats.from_guest, 1);
@@ -450,7 +249,7 @@ static void guest_responds(struct vsock_table *t, struct vsock_conn *c)
 	c->state = VSOCK_OPEN;
 	c->deadline_ms = 0;
 	c->readable = true;
-	mark_ready(t, c);
+	vsock_conn_mark_ready(t, c);
 }
 
 static void guest_sends(struct vsock_table *t, struct vsock_conn *c,
@@ -516,7 +315,7 @@ static void guest_resets(struct vsock_table *t, struct vsock_conn *c)
 		counter_add(&t->stats.refused, 1);
 	else if (c->state == VSOCK_OPEN)
 		counter_add(&t->stats.resets, 1);
-	conn_end(t, c);
+	vsock_conn_end(t, c);
 }
 
 /*
@@ -537,7 +336,7 @@ static bool take_credit(struct vsock_table *t, struct vsock_conn *c,
 	if (guest_room(c))
 		c->blocked = false;
 	if (wants_read(c) && !c->blocked)
-		mark_ready(t, c);
+		vsock_conn_mark_ready(t, c);
 	return true;
 }
 
@@ -555,12 +354,13 @@ void vsock_table_receive(struct vsock_table *t, const struct vsock_packet *p,
 	struct vsock_conn *c = NULL;
 
 	if (p->type == VSOCK_TYPE_STREAM)
-		c = find(t, p->guest_port, p->host_port);
+		c = vsock_conn_find(t, p->guest_port, p->host_port);
 	if (!c) {
 		if (p->type == VSOCK_TYPE_STREAM && p->op == VSOCK_OP_REQUEST)
 			guest_requests(t, p);
 		else if (p->op != VSOCK_OP_RST)
-			reply_reset(t, p->guest_port, p->host_port, p->type);
+			vsock_table_reply(t, p->guest_port, p->host_port,
+					  p->type);
 		return;
 	}
 	if (p->op == VSOCK_OP_RST) {
@@ -632,7 +432,7 @@ static u32 next_op(const struct vsock_conn *c)
 	u32 i;
 
 	for (i = 0; i < ARRAY_SIZE(order); i++)
-		if (is_due(c, order[i]))
+		if (vsock_conn_is_due(c, order[i]))
 			return order[i];
 	return 0;
 }
@@ -655,7 +455,7 @@ static bool conn_next(struct vsock_table *t, struct vsock_conn *c,
 {
 	u32 len, op;
 
-	if (wants_read(c) && !is_due(c, VSOCK_OP_RESPONSE)) {
+	if (wants_read(c) && !vsock_conn_is_due(c, VSOCK_OP_RESPONSE)) {
 		len = guest_room(c) ? host_read(t, c, chain, offset) : 0;
 		if (len) {
 			fill(p, c, VSOCK_OP_RW, len);
@@ -711,25 +511,15 @@ bool vsock_table_next(struct vsock_table *t, struct vsock_packet *p,
 		if (!conn_next(t, c, p, chain, offset))
 			continue;
 		if (p->op == VSOCK_OP_RST)
-			conn_free(t, c);
+			vsock_conn_free(t, c);
 		else if (has_more(c))
-			mark_ready(t, c);
+			vsock_conn_mark_ready(t, c);
 		return true;
 	}
 	return false;
 }
 
 /* ---- at the host -------------------------------------------------------- */
-
-static bool port_is_used(const struct vsock_table *t, u32 port)
-{
-	const struct vsock_conn *c;
-
-	list_for_each_entry(c, &t->all, link)
-		if (c->host_port == port)
-			return true;
-	return false;
-}
 
 /**
  * vsock_conn_open() - the host wants to talk to a port of the guest
@@ -750,8 +540,8 @@ struct vsock_conn *vsock_conn_open(struct vsock_table *t, u32 guest_port,
 		port = t->port_next++;
 		if (t->port_next == UINT32_MAX)
 			t->port_next = VSOCK_PORT_FIRST;
-	} while (port_is_used(t, port));
-	c = conn_new(t, guest_port, port, fd);
+	} while (vsock_table_uses_port(t, port));
+	c = vsock_conn_new(t, guest_port, port, fd);
 	if (!c)
 		return NULL;
 	c->state = VSOCK_REQUESTED;
@@ -769,7 +559,7 @@ void vsock_conn_readable(struct vsock_table *t, struct vsock_conn *c)
 {
 	c->readable = true;
 	if (wants_read(c))
-		mark_ready(t, c);
+		vsock_conn_mark_ready(t, c);
 }
 
 /**
@@ -783,7 +573,7 @@ void vsock_conn_writable(struct vsock_table *t, struct vsock_conn *c)
 		return;
 	flush(t, c);
 	if (c->state == VSOCK_LINGERING && !c->buf_used)
-		conn_end(t, c);
+		vsock_conn_end(t, c);
 	if (c->state != VSOCK_OPEN && c->state != VSOCK_CLOSING)
 		return;
 	check_credit(t, c);
@@ -801,19 +591,19 @@ void vsock_conn_hung_up(struct vsock_table *t, struct vsock_conn *c)
 {
 	switch (c->state) {
 	case VSOCK_REQUESTED:
-		if (is_due(c, VSOCK_OP_REQUEST))
-			conn_end(t, c);
+		if (vsock_conn_is_due(c, VSOCK_OP_REQUEST))
+			vsock_conn_end(t, c);
 		else
 			conn_reset(t, c);
 		break;
 	case VSOCK_OPEN:
 		c->readable = true;
-		mark_ready(t, c);
+		vsock_conn_mark_ready(t, c);
 		host_shuts(t, c, VSOCK_SHUTDOWN_RECEIVE);
 		check_halves(t, c);
 		break;
 	case VSOCK_LINGERING:
-		conn_end(t, c);
+		vsock_conn_end(t, c);
 		break;
 	default:
 		break;
@@ -839,8 +629,8 @@ bool vsock_table_tick(struct vsock_table *t, u64 now_ms)
 		if (now_ms < c->deadline_ms)
 			again = true;
 		else if (c->state == VSOCK_REQUESTED &&
-			 is_due(c, VSOCK_OP_REQUEST))
-			conn_end(t, c);
+			 vsock_conn_is_due(c, VSOCK_OP_REQUEST))
+			vsock_conn_end(t, c);
 		else
 			conn_reset(t, c);
 	}

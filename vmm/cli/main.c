@@ -10,8 +10,11 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "vmm/base/math.h"
 #include "vmm/cli/cli.h"
 #include "vmm/cli/output.h"
+
+#define DESCRIPTORS	((rlim_t)65536)
 
 static const struct cli_command *const commands[] = {
 	&cli_run,
@@ -58,15 +61,18 @@ static int finish(int code)
 
 /*
  * Some are the guest's to use up (each of its sockets takes one), and the usual
- * limit is that of programs which call select(). As many as we may have.
+ * limit is that of programs which call select(). Not as many as we may have:
+ * the programs that we start inherit the limit, and some of those close every
+ * number below it.
  */
 static void more_descriptors(void)
 {
 	struct rlimit limit;
 
-	if (getrlimit(RLIMIT_NOFILE, &limit))
+	if (getrlimit(RLIMIT_NOFILE, &limit) ||
+	    limit.rlim_cur >= DESCRIPTORS)
 		return;
-	limit.rlim_cur = limit.rlim_max;
+	limit.rlim_cur = min_of(limit.rlim_max, DESCRIPTORS);
 	setrlimit(RLIMIT_NOFILE, &limit);
 }
 

@@ -11,9 +11,9 @@
 #
 # From the environment: GUEST_CPUS, the numbers of processors to test with
 # ("1 4"); SYSTEM_JOBS, how many tests run at once: 1, each in an outer machine of
-# its own, or more, all in one; LKVM_GUEST_KERNEL, a kernel to use instead of
-# Debian's, directly on this machine whatever its /dev/kvm is like: quick, but not
-# the real test.
+# its own, or more, all in one; LKVM_LONG=1, for all that takes long under
+# emulation; LKVM_GUEST_KERNEL, a kernel to use instead of Debian's, directly on
+# this machine whatever its /dev/kvm is like: quick, but not the real test.
 
 set -eu
 cd "$(dirname "$0")/../.."
@@ -71,6 +71,7 @@ emulated()
 			"$temp/stage" "mkdir /out/keep; \
 				SYSTEM_OUT=${out:+/out/keep} \
 				GUEST_CPUS='$GUEST_CPUS' \
+				LKVM_LONG=${LKVM_LONG:-} \
 				$run /out/summary $*" >"$temp/output" 2>&1 || code=$?
 		if [ "$code" = 125 ]; then
 			lost="the outer machine did not get to its end"

@@ -222,11 +222,35 @@ broken()
 
 # ---- the way ----------------------------------------------------------------
 
-# way CPUS: one line for each thing to do, and what to do it with.
+# way CPUS: one line for each thing to do, and what to do it with. What links and
+# users do to a migration is the same on all architectures: on arm64 only what the
+# guest has to do with it, and all with LKVM_LONG=1.
 way()
 {
-	case $1 in
-	1)
+	case $(uname -m)${LKVM_LONG:-}:$1 in
+	aarch64:1)
+		echo event 0
+		for n in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
+			case $n in
+			3 | 13) echo hop $n --channels 4 ;;
+			5) printf '%s 5\n' hop count ;;
+			6 | 11 | 17) echo hop_while $n reset ;;
+			*) echo hop $n ;;
+			esac
+		done
+		echo event 20
+		;;
+	aarch64:*)
+		cat <<-END
+			hop 1
+			hop 2 --channels 4
+			count 2
+			hop_while 3 reset
+			hop_while 4 unplug
+			event 4
+		END
+		;;
+	*:1)
 		cat <<-END
 			event 0
 			hop 1

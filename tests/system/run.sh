@@ -10,10 +10,10 @@
 # with other tools is put into DIR: a test finds its name in SYSTEM_OUT.
 #
 # From the environment: GUEST_CPUS, the numbers of processors to test with
-# ("1 4"); SYSTEM_JOBS, how many tests run at once: 1, each in an outer machine of
-# its own, or more, all in one; LKVM_LONG=1, for all that takes long under
-# emulation; LKVM_GUEST_KERNEL, a kernel to use instead of Debian's, directly on
-# this machine whatever its /dev/kvm is like: quick, but not the real test.
+# ("1 4"); SYSTEM_JOBS, how many tests run at once (1); LKVM_LONG=1, for all that
+# takes long under emulation; LKVM_GUEST_KERNEL, a kernel to use instead of
+# Debian's, directly on this machine whatever its /dev/kvm is like: quick, but not
+# the real test.
 
 set -eu
 cd "$(dirname "$0")/../.."
@@ -97,6 +97,20 @@ emulated()
 		cp -r "$temp/got/keep/." "$out/"
 }
 
+# each_emulated TEST...: each by a run of this script that has only that one, and
+# is shown when it has ended.
+each_emulated()
+{
+	# shellcheck disable=SC2016
+	printf '%s\n' "$@" | SYSTEM_JOBS=1 xargs -P "$jobs" -I TEST sh -c '
+		log=$1/log.$$
+		sh tests/system/run.sh -l "$2" -s "$1/summary" ${3:+-o "$3"} \
+			"$4" >"$log" 2>&1
+		flock "$1/lock" cat "$log"' sh "$temp" "$lkvm" "$out" TEST
+	[ "$(wc -l <"$temp/summary")" = $# ] ||
+		echo "0 1 0 some of $# system tests were lost" >>"$temp/summary"
+}
+
 if [ -n "${LKVM_GUEST_KERNEL:-}" ]; then
 	level="direct: with the kernel $LKVM_GUEST_KERNEL"
 else
@@ -113,13 +127,16 @@ direct*)
 	;;
 *)
 	echo "# system tests: $level"
-	if [ "$jobs" -gt 1 ]; then
-		emulated "$@"
-	else
+	# The emulated arm64 machine has not been lost yet: one will do for all.
+	case $jobs:$DEB_ARCH in
+	1:*)
 		for test; do
 			emulated "$test"
 		done
-	fi
+		;;
+	*:arm64) emulated "$@" ;;
+	*) each_emulated "$@" ;;
+	esac
 	;;
 esac
 [ -s "$temp/summary" ] || echo "0 1 0 system tests without a result" \

@@ -176,6 +176,7 @@ step_arm64()
 	fi
 	arm64="$O/arm64"
 	programs="$arm64/tests/unit/arm64/boot_test
+		$arm64/tests/unit/arm64/options_test
 		$arm64/tests/unit/state_rules_test
 		$arm64/tests/device/arm64/primecell_test
 		$arm64/tests/device/serial_test
@@ -191,7 +192,7 @@ step_arm64()
 	DEB_ARCH=arm64 SYSTEM_JOBS=$((jobs > 1 ? 2 : 1)) sh tests/system/run.sh \
 		-l "$arm64/lkvm" -s "$summary" tests/system/test-migrate.sh \
 		tests/system/test-guest.sh tests/system/test-restore.sh \
-		tests/system/test-end.sh </dev/null
+		tests/system/test-end.sh tests/system/arm64-options.sh </dev/null
 	[ "$(wc -l <"$summary")" -gt "$before" ] || failed "arm64: no result"
 }
 

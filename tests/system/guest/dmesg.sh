@@ -9,7 +9,7 @@ complaints()
 	grep -E -e 'nvme.*(timeout|timed out|abort|not ready|removing|failed)' \
 		-e 'nvme.*(I/O Error|I/O error|IO error|bogus|invalid|quirk)' \
 		-e 'I/O error|EXT4-fs (error|warning)|nobody cared' \
-		-e 'BUG:|WARNING: (CPU|possible|suspicious)|Call Trace|Oops|soft lockup|rcu.*stall' \
+		-e 'BUG:|WARNING: (CPU|possible|suspicious)|Call Trace|Oops|soft lockup|rcu.*detected.* stall' \
 		-e 'ACPI (Error|BIOS Error|Warning)|Firmware Bug'
 }
 
@@ -21,10 +21,13 @@ same "complaints are found" "$(complaints <<'END' | wc -l
 [    3.1] nvme nvme0: Ignoring bogus Namespace Identifiers
 [    3.1] EXT4-fs error (device nvme0n1): ext4_lookup: deleted inode
 [    3.1] WARNING: CPU: 0 PID: 1 at kernel/irq/chip.c:210 irq_startup+0x1
+[    3.1] rcu: INFO: rcu_sched self-detected stall on CPU
+[    3.1] rcu: INFO: rcu_preempt detected expedited stalls on CPUs/tasks: { }
+[    3.1] Command line: rcupdate.rcu_cpu_stall_timeout=150
 [    3.1] nvme nvme0: 1/0/0 default/read/poll queues
 [    3.1] Speculative Return Stack Overflow: WARNING: See https://kernel.org
 END
-)" 6
+)" 8
 dmesg >/run/dmesg
 check "dmesg has the whole boot" grep -q 'Linux version' /run/dmesg
 same "dmesg has no complaints" "$(complaints </run/dmesg)" ""

@@ -10,6 +10,9 @@
  * KVM takes the routing table as a whole only, so it is made anew from the
  * list of routes with each change, under the lock.
  *
+ * Some interrupt controllers know lines only. Then a message to one address
+ * (struct irq_frame) is an edge on the line that its data names.
+ *
  * On a machine without KVM the levels and eventfds are kept just the same and
  * a test reads them.
  */
@@ -132,12 +135,63 @@ bool irq_gsi_level(struct irq_chip *chip, u32 gsi)
 	return level;
 }
 
-/*
- * The whole table, pins and messages, to KVM. With the lock held.
+static bool is_for_frame(const struct irq_chip *chip, u64 addr)
+{
+	return chip->frame.addr && addr == chip->frame.addr;
+}
+
+static bool frame_takes(const struct irq_chip *chip, u32 data)
+{
+	return data >= chip->frame.first &&
+	       data - chip->frame.first < chip->frame.nr;
+}
+
+/**
+ * irq_frame_write() - a CPU sends a message to the frame
+ * @chip: the controller, with a frame
+ * @data: of the message; nothing happens when the frame does not take it
  *
+ * Context: any thread; takes LOCK_IRQ.
+ */
+void irq_frame_write(struct irq_chip *chip, u32 data)
+{
+	u32 pin = chip->frame.pin + (data - chip->frame.first);
+
+	if (!frame_takes(chip, data))
+		return;
+	mutex_lock(&chip->lock);
+	pin_drive(chip, pin, true);
+	pin_drive(chip, pin, false);
+	mutex_unlock(&chip->lock);
+}
+
+/*
  * The sender's id must not be given where it is not wanted (KVM-API 4.52); it
  * is from the moment on that the architecture has made what translates it.
  */
+static void route_entry(const struct msi_route *r, bool wants_devid,
+			struct kvm_irq_routing_entry *e)
+{
+	const struct irq_chip *chip = r->chip;
+
+	e->gsi = r->gsi;
+	if (is_for_frame(chip, r->addr)) {
+		e->type = KVM_IRQ_ROUTING_IRQCHIP;
+		e->u.irqchip.pin = chip->frame.pin +
+				   (r->data - chip->frame.first);
+		return;
+	}
+	e->type = KVM_IRQ_ROUTING_MSI;
+	e->u.msi.address_lo = (u32)r->addr;
+	e->u.msi.address_hi = (u32)(r->addr >> 32);
+	e->u.msi.data = r->data;
+	if (wants_devid && r->devid != IRQ_NO_DEVID) {
+		e->flags = KVM_MSI_VALID_DEVID;
+		e->u.msi.devid = r->devid;
+	}
+}
+
+/* The whole table, pins and messages, to KVM. With the lock held. */
 static int routing_commit(struct irq_chip *chip)
 {
 	struct kvm_irq_routing *table;
@@ -156,20 +210,9 @@ static int routing_commit(struct irq_chip *chip)
 	n = arch_irq_routes(table->entries, IRQ_PIN_ROUTES_MAX);
 	for (i = 0; i < chip->routes_nr; i++) {
 		const struct msi_route *r = chip->routes[i];
-		struct kvm_irq_routing_entry *e = &table->entries[n];
 
-		if (!r || !r->connected)
-			continue;
-		e->gsi = r->gsi;
-		e->type = KVM_IRQ_ROUTING_MSI;
-		e->u.msi.address_lo = (u32)r->addr;
-		e->u.msi.address_hi = (u32)(r->addr >> 32);
-		e->u.msi.data = r->data;
-		if (wants_devid && r->devid != IRQ_NO_DEVID) {
-			e->flags = KVM_MSI_VALID_DEVID;
-			e->u.msi.devid = r->devid;
-		}
-		n++;
+		if (r && r->connected)
+			route_entry(r, wants_devid, &table->entries[n++]);
 	}
 	table->nr = n;
 	ret = ioctl(chip->vm_fd, KVM_SET_GSI_ROUTING, table) < 0 ? -errno : 0;
@@ -188,6 +231,14 @@ static int irqfd_set(struct msi_route *route, bool on)
 	if (route->chip->vm_fd < 0)
 		return 0;
 	return ioctl(route->chip->vm_fd, KVM_IRQFD, &arg) < 0 ? -errno : 0;
+}
+
+static void route_disconnect(struct msi_route *route)
+{
+	if (route->connected) {
+		irqfd_set(route, false);
+		route->connected = false;
+	}
 }
 
 /* A free entry of the list of routes; the list doubles when it is full. */
@@ -275,7 +326,8 @@ void msi_route_destroy(struct msi_route *route)
  * Nothing happens when it is connected with the same message already.
  *
  * Context: takes LOCK_IRQ; any thread but the data path.
- * Return: 0 or what KVM said; on failure the route is not connected.
+ * Return: 0; -EINVAL when there is nobody who takes such a message; or what KVM
+ * said. On failure the route is not connected.
  */
 int msi_route_set(struct msi_route *route, u64 addr, u32 data)
 {
@@ -285,6 +337,11 @@ int msi_route_set(struct msi_route *route, u64 addr, u32 data)
 	mutex_lock(&chip->lock);
 	if (route->connected && route->addr == addr && route->data == data)
 		goto out;
+	if (is_for_frame(chip, addr) && !frame_takes(chip, data)) {
+		route_disconnect(route);
+		ret = -EINVAL;
+		goto out;
+	}
 	route->addr = addr;
 	route->data = data;
 	if (route->connected) {
@@ -311,10 +368,7 @@ out:
 void msi_route_disconnect(struct msi_route *route)
 {
 	mutex_lock(&route->chip->lock);
-	if (route->connected) {
-		irqfd_set(route, false);
-		route->connected = false;
-	}
+	route_disconnect(route);
 	mutex_unlock(&route->chip->lock);
 }
 
@@ -328,7 +382,6 @@ void msi_route_fire(struct msi_route *route)
 {
 	u64 one = 1;
 	ssize_t n = write(route->fd, &one, sizeof(one));
-
 	/* A full counter (EAGAIN) is a pending interrupt already. */
 	(void)n;
 }

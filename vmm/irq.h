@@ -14,12 +14,29 @@
 #define IRQ_NO_DEVID		UINT32_MAX
 
 /**
+ * struct irq_frame - an address at which a message sets a line
+ * @addr: the address, 0 for none
+ * @first: data of the first message that is taken, the others follow
+ * @nr: how many are taken
+ * @pin: the interrupt controller's pin for @first, the others follow
+ *
+ * For interrupt controllers that know lines only: a message is one edge.
+ */
+struct irq_frame {
+	u64 addr;
+	u32 first;
+	u32 nr;
+	u32 pin;
+};
+
+/**
  * struct irq_chip - interrupt routing of one machine
  * @lock: protects all of it (LOCK_IRQ)
  * @vm_fd: KVM's, or -1: lines and eventfds then only keep their level, and a
  *         test reads them
  * @lines_nr: GSIs below this are lines of the interrupt controller
  * @asserted: per GSI, how many &struct irq_line hold it high
+ * @frame: where messages set lines; said before there are routes
  * @routes: message routes, NULL when free; index 0 is GSI IRQ_LINES_MAX
  * @routes_nr: size of @routes
  */
@@ -28,6 +45,7 @@ struct irq_chip {
 	int vm_fd;
 	u32 lines_nr;
 	u32 asserted[IRQ_LINES_MAX];
+	struct irq_frame frame;
 	struct msi_route **routes;
 	u32 routes_nr;
 };
@@ -67,6 +85,7 @@ struct msi_route {
 int irq_chip_init(struct irq_chip *chip, int vm_fd, u32 lines_nr,
 		  struct error *err) __must_check;
 void irq_chip_destroy(struct irq_chip *chip);
+void irq_frame_write(struct irq_chip *chip, u32 data);
 
 void irq_line_init(struct irq_line *line, struct irq_chip *chip, u32 gsi);
 void irq_line_set(struct irq_line *line, bool level);

@@ -1,9 +1,76 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /**
  * DOC: vmm/irq.c without KVM: shared lines and message eventfds
+ *
+ * What is said to KVM goes to a machine of the test's own: a descriptor by
+ * which ioctl() below knows it.
  */
 #include "tests/lib/harness.h"
+
+#include <linux/kvm.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/ioctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "vmm/base/math.h"
 #include "vmm/irq.h"
+
+#define CALLS	64
+
+/* What KVM would have been told since kvm_begin(). */
+static struct {
+	int fd;
+	struct kvm_irq_routing_entry routes[CALLS];
+	u32 routes_nr;
+	struct kvm_irqfd irqfds[CALLS];
+	u32 irqfds_nr;
+	struct kvm_irq_level levels[CALLS];
+	u32 levels_nr;
+} kvm;
+
+static int kvm_routing(const struct kvm_irq_routing *table)
+{
+	u32 i;
+
+	kvm.routes_nr = 0;
+	for (i = 0; i < table->nr; i++)
+		if (table->entries[i].gsi >= IRQ_LINES_MAX)
+			kvm.routes[kvm.routes_nr++] = table->entries[i];
+	return 0;
+}
+
+static int kvm_irqfd(const struct kvm_irqfd *irqfd)
+{
+	kvm.irqfds[kvm.irqfds_nr++] = *irqfd;
+	return 0;
+}
+
+int ioctl(int fd, unsigned long request, ...)
+{
+	va_list ap;
+	void *arg;
+
+	va_start(ap, request);
+	arg = va_arg(ap, void *);
+	va_end(ap);
+	if (fd != kvm.fd || fd < 0)
+		return (int)syscall(SYS_ioctl, fd, request, arg);
+	switch (request) {
+	case KVM_SET_GSI_ROUTING:
+		return kvm_routing(arg);
+	case KVM_IRQFD:
+		return kvm_irqfd(arg);
+	case KVM_IRQ_LINE:
+		kvm.levels[kvm.levels_nr++] = *(struct kvm_irq_level *)arg;
+		return 0;
+	default:
+		return 0;
+	}
+}
 
 FIXTURE(irq) {
 	struct irq_chip chip;
@@ -87,6 +154,100 @@ TEST_F(irq, routes_end_at_the_limit_with_an_error)
 	EXPECT_GT(0, self->err.code);
 	while (n)
 		msi_route_destroy(&route[--n]);
+}
+
+/* ---- what KVM is told ---------------------------------------------------- */
+
+FIXTURE(kvm) {
+	struct irq_chip chip;
+	struct msi_route route[3];
+	struct error err;
+};
+
+FIXTURE_SETUP(kvm)
+{
+	u32 i;
+
+	memset(&kvm, 0, sizeof(kvm));
+	memset(&self->err, 0, sizeof(self->err));
+	kvm.fd = eventfd(0, EFD_CLOEXEC);
+	ASSERT_LE(0, kvm.fd);
+	ASSERT_EQ(0, irq_chip_init(&self->chip, kvm.fd, 24, &self->err));
+	for (i = 0; i < ARRAY_SIZE(self->route); i++)
+		ASSERT_EQ(0, msi_route_init(&self->route[i], &self->chip,
+					    IRQ_NO_DEVID, &self->err));
+}
+
+FIXTURE_TEARDOWN(kvm)
+{
+	u32 i;
+
+	for (i = 0; i < ARRAY_SIZE(self->route); i++)
+		msi_route_destroy(&self->route[i]);
+	irq_chip_destroy(&self->chip);
+	close(kvm.fd);
+	kvm.fd = -1;
+}
+
+#define FRAME	0x8020040ULL
+
+static void frame(struct irq_chip *chip)
+{
+	chip->frame = (struct irq_frame){
+		.addr = FRAME, .first = 64, .nr = 160, .pin = 32,
+	};
+}
+
+TEST_F(kvm, a_message_to_the_frame_is_a_line)
+{
+	struct msi_route *r = self->route;
+
+	frame(&self->chip);
+	ASSERT_EQ(0, msi_route_set(&r[0], FRAME, 64));
+	ASSERT_EQ(0, msi_route_set(&r[1], FRAME, 223));
+	ASSERT_EQ(0, msi_route_set(&r[2], FRAME + 4, 64));
+	ASSERT_EQ(3, kvm.routes_nr);
+	EXPECT_EQ(KVM_IRQ_ROUTING_IRQCHIP, kvm.routes[0].type);
+	EXPECT_EQ(r[0].gsi, kvm.routes[0].gsi);
+	EXPECT_EQ(32, kvm.routes[0].u.irqchip.pin);
+	EXPECT_EQ(0, kvm.routes[0].flags);
+	EXPECT_EQ(191, kvm.routes[1].u.irqchip.pin);
+	/* Beside it is memory like any other. */
+	EXPECT_EQ(KVM_IRQ_ROUTING_MSI, kvm.routes[2].type);
+	EXPECT_EQ(FRAME + 4, kvm.routes[2].u.msi.address_lo);
+}
+
+TEST_F(kvm, the_frame_takes_its_own_interrupts_only)
+{
+	static const u32 others[] = { 63, 224, 0, 32, UINT32_MAX, 1 << 16 };
+	struct msi_route *r = self->route;
+	u32 i;
+
+	frame(&self->chip);
+	for (i = 0; i < ARRAY_SIZE(others); i++) {
+		ASSERT_EQ(0, msi_route_set(r, FRAME, 100));
+		EXPECT_EQ(-EINVAL, msi_route_set(r, FRAME, others[i]));
+		/* Rather no message than the old one. */
+		EXPECT_FALSE(r->connected);
+		irq_frame_write(&self->chip, others[i]);
+	}
+	EXPECT_EQ(0, kvm.levels_nr);
+	EXPECT_EQ(2 * i, kvm.irqfds_nr);
+	for (i = 0; i < kvm.irqfds_nr; i++)
+		EXPECT_EQ(i % 2 ? KVM_IRQFD_FLAG_DEASSIGN : 0,
+			  kvm.irqfds[i].flags);
+	irq_frame_write(&self->chip, 64);
+	ASSERT_EQ(2, kvm.levels_nr);
+	EXPECT_EQ(1, kvm.levels[0].level);
+	EXPECT_EQ(0, kvm.levels[1].level);
+	EXPECT_EQ(kvm.levels[0].irq, kvm.levels[1].irq);
+}
+
+TEST_F(kvm, without_a_frame_nothing_is_a_line)
+{
+	ASSERT_EQ(0, msi_route_set(self->route, 0, 64));
+	ASSERT_EQ(1, kvm.routes_nr);
+	EXPECT_EQ(KVM_IRQ_ROUTING_MSI, kvm.routes[0].type);
 }
 
 TEST_HARNESS_MAIN

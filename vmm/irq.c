@@ -16,6 +16,7 @@
  * On a machine without KVM the levels and eventfds are kept just the same and
  * a test reads them.
  */
+#include <fcntl.h>
 #include <linux/kvm.h>
 #include <stdlib.h>
 #include <string.h>
@@ -381,7 +382,102 @@ void msi_route_disconnect(struct msi_route *route)
 void msi_route_fire(struct msi_route *route)
 {
 	u64 one = 1;
-	ssize_t n = write(route->fd, &one, sizeof(one));
+	ssize_t n;
+
+	/* Relaxed: it is looked at when nobody fires any more. */
+	atomic_store_explicit(&route->fired, true, memory_order_relaxed);
+	n = write(route->fd, &one, sizeof(one));
 	/* A full counter (EAGAIN) is a pending interrupt already. */
 	(void)n;
+}
+
+/*
+ * The last descriptor of an eventfd is closed: KVM takes the irqfd apart, on a
+ * thread of its own. The route gets a new one under the same number.
+ */
+static int irqfd_drop(struct msi_route *route, struct error *err)
+{
+	int fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK), ret = 0;
+
+	if (fd < 0)
+		return error_set(err, -errno, "eventfd for an interrupt: %m");
+	if (dup3(fd, route->fd, O_CLOEXEC) < 0)
+		ret = error_set(err, -errno, "eventfd for an interrupt: %m");
+	close(fd);
+	return ret;
+}
+
+static int irqfds_drop(struct irq_chip *chip, struct error *err)
+{
+	struct msi_route *r, *last = NULL;
+	int ret = 0;
+	u32 i;
+
+	for (i = 0; !ret && i < chip->routes_nr; i++) {
+		r = chip->routes[i];
+		/* Whoever fires is through, the caller has seen to that. */
+		if (!r || !r->connected ||
+		    !atomic_load_explicit(&r->fired, memory_order_relaxed))
+			continue;
+		ret = irqfd_drop(r, err);
+		r->flushing = !ret;
+		if (!ret)
+			last = r;
+	}
+	/* Waits for all that are being taken apart, whichever it names. */
+	if (last)
+		irqfd_set(last, false);
+	return ret;
+}
+
+/* As many as possible, the first failure is told. */
+static int irqfds_restore(struct irq_chip *chip, struct error *err)
+{
+	struct msi_route *r;
+	int ret = 0, first = 0;
+	u32 i;
+
+	for (i = 0; i < chip->routes_nr; i++) {
+		r = chip->routes[i];
+		if (!r || !r->flushing)
+			continue;
+		r->flushing = false;
+		atomic_store_explicit(&r->fired, false, memory_order_relaxed);
+		ret = irqfd_set(r, true);
+		r->connected = !ret;
+		if (ret && !first)
+			first = error_set(err, ret,
+					  "KVM_IRQFD for an interrupt: %s",
+					  strerror(-ret));
+	}
+	return first;
+}
+
+/**
+ * irq_chip_flush() - no message is on its way any more
+ * @chip: the controller
+ * @err: filled on failure
+ *
+ * A message that KVM cannot deliver at once, because the controller would have
+ * to sleep for it (an ITS that looks up its tables does), goes to a work queue
+ * of the host's kernel, and what is saved of the controller before that work
+ * has been done lacks it. KVM waits for the work of an irqfd when that is taken
+ * apart, so all are that were written to since the last time, and are made
+ * anew. Their eventfds are closed first, all of them, and then it is waited
+ * once: each wait for one alone can take milliseconds.
+ *
+ * Context: takes LOCK_IRQ; no device fires; may block.
+ * Return: 0 or a negative errno.
+ */
+int irq_chip_flush(struct irq_chip *chip, struct error *err)
+{
+	int ret, again;
+
+	if (chip->vm_fd < 0)
+		return 0;
+	mutex_lock(&chip->lock);
+	ret = irqfds_drop(chip, err);
+	again = irqfds_restore(chip, ret ? NULL : err);
+	mutex_unlock(&chip->lock);
+	return ret ? ret : again;
 }

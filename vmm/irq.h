@@ -71,6 +71,8 @@ struct irq_line {
  * @data: message data
  * @devid: requester id, for controllers that want it (KVM_MSI_VALID_DEVID)
  * @connected: the irqfd is registered with KVM
+ * @fired: a message was sent that irq_chip_flush() has not waited for
+ * @flushing: irq_chip_flush() is at it
  */
 struct msi_route {
 	struct irq_chip *chip;
@@ -80,11 +82,14 @@ struct msi_route {
 	u32 data;
 	u32 devid;
 	bool connected;
+	_Atomic bool fired;
+	bool flushing;
 };
 
 int irq_chip_init(struct irq_chip *chip, int vm_fd, u32 lines_nr,
 		  struct error *err) __must_check;
 void irq_chip_destroy(struct irq_chip *chip);
+int irq_chip_flush(struct irq_chip *chip, struct error *err) __must_check;
 void irq_frame_write(struct irq_chip *chip, u32 data);
 
 void irq_line_init(struct irq_line *line, struct irq_chip *chip, u32 gsi);

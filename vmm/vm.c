@@ -496,8 +496,8 @@ static void unpark_vcpus(struct vm *vm)
  * Afterwards all state is stable and may be saved.
  *
  * Context: main loop.
- * Return: 0; -EBUSY in a phase without vCPUs; or what a device's quiesce said,
- * then the machine runs on.
+ * Return: 0; -EBUSY in a phase without vCPUs; or what a device's quiesce or KVM
+ * said, then the machine runs on.
  */
 int vm_pause(struct vm *vm, struct error *err)
 {
@@ -515,6 +515,11 @@ int vm_pause(struct vm *vm, struct error *err)
 	for (i = 0; i < vm->cpus_nr; i++)
 		vcpu_wait_parked(&vm->vcpus[i]);
 	ret = quiesce_devices(vm, err);
+	if (!ret) {
+		ret = irq_chip_flush(&vm->irq, err);
+		if (ret)
+			resume_devices(vm);
+	}
 	if (ret) {
 		phase_set(vm, VM_RUNNING);
 		unpark_vcpus(vm);

@@ -24,6 +24,7 @@
 /* What KVM would have been told since kvm_begin(). */
 static struct {
 	int fd;
+	int fail_assign;
 	struct kvm_irq_routing_entry routes[CALLS];
 	u32 routes_nr;
 	struct kvm_irqfd irqfds[CALLS];
@@ -46,6 +47,10 @@ static int kvm_routing(const struct kvm_irq_routing *table)
 static int kvm_irqfd(const struct kvm_irqfd *irqfd)
 {
 	kvm.irqfds[kvm.irqfds_nr++] = *irqfd;
+	if (!(irqfd->flags & KVM_IRQFD_FLAG_DEASSIGN) && kvm.fail_assign) {
+		errno = kvm.fail_assign;
+		return -1;
+	}
 	return 0;
 }
 
@@ -248,6 +253,63 @@ TEST_F(kvm, without_a_frame_nothing_is_a_line)
 	ASSERT_EQ(0, msi_route_set(self->route, 0, 64));
 	ASSERT_EQ(1, kvm.routes_nr);
 	EXPECT_EQ(KVM_IRQ_ROUTING_MSI, kvm.routes[0].type);
+}
+
+TEST_F(kvm, a_flush_waits_for_those_that_fired)
+{
+	struct msi_route *r = self->route;
+	int fd[] = { r[0].fd, r[1].fd, r[2].fd };
+	u32 i;
+
+	for (i = 0; i < 3; i++)
+		ASSERT_EQ(0, msi_route_set(&r[i], 0xfee00000, i));
+	msi_route_fire(&r[0]);
+	msi_route_fire(&r[2]);
+	kvm.irqfds_nr = 0;
+	ASSERT_EQ(0, irq_chip_flush(&self->chip, &self->err));
+	/* Waited once, when both descriptors had been closed. */
+	ASSERT_EQ(3, kvm.irqfds_nr);
+	EXPECT_EQ(KVM_IRQFD_FLAG_DEASSIGN, kvm.irqfds[0].flags);
+	EXPECT_EQ(r[0].gsi, kvm.irqfds[1].gsi);
+	EXPECT_EQ(r[2].gsi, kvm.irqfds[2].gsi);
+	for (i = 0; i < 3; i++) {
+		EXPECT_EQ(fd[i], r[i].fd);
+		EXPECT_TRUE(r[i].connected);
+		/* What was written before has gone with the old eventfd. */
+		EXPECT_EQ(0, taken(r[i].fd));
+	}
+	EXPECT_EQ((u32)fd[0], kvm.irqfds[1].fd);
+	/* A second time there is nothing to wait for. */
+	ASSERT_EQ(0, irq_chip_flush(&self->chip, &self->err));
+	EXPECT_EQ(3, kvm.irqfds_nr);
+	msi_route_fire(&r[0]);
+	EXPECT_EQ(1, taken(r[0].fd));
+}
+
+TEST_F(kvm, a_flush_leaves_alone_what_is_not_connected)
+{
+	msi_route_fire(self->route);
+	ASSERT_EQ(0, irq_chip_flush(&self->chip, &self->err));
+	EXPECT_EQ(0, kvm.irqfds_nr);
+	/* It is sent when it is connected. */
+	EXPECT_EQ(1, taken(self->route[0].fd));
+}
+
+TEST_F(kvm, a_flush_that_fails_says_so)
+{
+	ASSERT_EQ(0, msi_route_set(&self->route[0], 0xfee00000, 0));
+	ASSERT_EQ(0, msi_route_set(&self->route[1], 0xfee00000, 1));
+	msi_route_fire(&self->route[0]);
+	msi_route_fire(&self->route[1]);
+	kvm.fail_assign = ENOMEM;
+	EXPECT_EQ(-ENOMEM, irq_chip_flush(&self->chip, &self->err));
+	EXPECT_NE(NULL, strstr(self->err.text, "KVM_IRQFD"));
+	EXPECT_FALSE(self->route[0].connected);
+	EXPECT_FALSE(self->route[1].connected);
+	/* They are connected again when they are set. */
+	kvm.fail_assign = 0;
+	EXPECT_EQ(0, msi_route_set(&self->route[0], 0xfee00000, 0));
+	EXPECT_TRUE(self->route[0].connected);
 }
 
 TEST_HARNESS_MAIN

@@ -211,8 +211,12 @@ bool arch_vcpu_runs_kernel(struct vcpu *vcpu, const struct vmcoreinfo *info,
 			   struct arch_kernel *kernel);
 /* A non-maskable interrupt, for `lkvm debug --nmi`. */
 int arch_vcpu_nmi(struct vcpu *vcpu, struct error *err) __must_check;
-/* The argument of KVM_CREATE_VM, for a machine with so many bytes of RAM. */
-unsigned long arch_vm_type(int kvm_fd, u64 memory_bytes);
+/*
+ * The argument of KVM_CREATE_VM, for a machine with so many bytes of RAM, which
+ * this host may not be able to address.
+ */
+int arch_vm_type(int kvm_fd, u64 memory_bytes, unsigned long *type,
+		 struct error *err) __must_check;
 /* Most vCPUs that a machine can have on this host. */
 u32 arch_cpus_max(int kvm_fd);
 /*

@@ -138,15 +138,18 @@ static int kvm_open(struct vm *vm, struct error *err)
 static int kvm_create(struct vm *vm, struct error *err)
 {
 	u32 max = arch_cpus_max(vm->kvm_fd);
+	unsigned long type;
+	int ret;
 
 	if (vm->config.cpus > max)
 		return error_set(err, -EINVAL,
 				 "%u vCPUs: this host allows at most %u",
 				 vm->config.cpus, max);
+	ret = arch_vm_type(vm->kvm_fd, vm->config.memory_bytes, &type, err);
+	if (ret)
+		return ret;
 	do {
-		vm->vm_fd = ioctl(vm->kvm_fd, KVM_CREATE_VM,
-				  arch_vm_type(vm->kvm_fd,
-					       vm->config.memory_bytes));
+		vm->vm_fd = ioctl(vm->kvm_fd, KVM_CREATE_VM, type);
 	} while (vm->vm_fd < 0 && errno == EINTR);
 	if (vm->vm_fd < 0)
 		return error_set(err, -errno, "KVM_CREATE_VM: %m");

@@ -71,19 +71,36 @@ static u32 ipa_bits(int kvm_fd, u64 memory_bytes)
 	return min_of(bits, ipa_bits_max(kvm_fd));
 }
 
+static int check_memory(int kvm_fd, u64 memory_bytes, struct error *err)
+{
+	u32 bits = ipa_bits_max(kvm_fd);
+	u64 room = BIT_ULL(bits) - ARM64_RAM_BASE;
+
+	if (memory_bytes <= room)
+		return 0;
+	return error_set(err, -EINVAL,
+			 "%llu MiB of memory: this host's KVM has %u bits of guest addresses, which is %llu MiB at most",
+			 memory_bytes / MIB, bits, room / MIB);
+}
+
 /**
  * arch_vm_type() - the argument of KVM_CREATE_VM
  * @kvm_fd: /dev/kvm
  * @memory_bytes: the machine's RAM
+ * @type: out: the width of guest physical addresses (KVM-API 4.2); 0, the
+ *        default, on a host that has no choice
+ * @err: filled on failure
  *
- * Return: the width of guest physical addresses (KVM-API 4.2); 0, the default,
- * on a host that has no choice.
+ * Return: 0; -EINVAL when the host cannot address so much.
  */
-unsigned long arch_vm_type(int kvm_fd, u64 memory_bytes)
+int arch_vm_type(int kvm_fd, u64 memory_bytes, unsigned long *type,
+		 struct error *err)
 {
-	if (!check_extension(kvm_fd, KVM_CAP_ARM_VM_IPA_SIZE))
-		return 0;
-	return KVM_VM_TYPE_ARM_IPA_SIZE(ipa_bits(kvm_fd, memory_bytes));
+	*type = 0;
+	if (check_extension(kvm_fd, KVM_CAP_ARM_VM_IPA_SIZE))
+		*type = KVM_VM_TYPE_ARM_IPA_SIZE(ipa_bits(kvm_fd,
+							  memory_bytes));
+	return check_memory(kvm_fd, memory_bytes, err);
 }
 
 /**
@@ -207,18 +224,6 @@ static int check_needs(int kvm_fd, struct error *err)
 	return 0;
 }
 
-static int check_memory(const struct vm *vm, struct error *err)
-{
-	u64 limit = BIT_ULL(vm->arch->ipa_bits);
-
-	if (arm64_ram_end(vm) <= limit)
-		return 0;
-	return error_set(err, -EINVAL,
-			 "%llu MiB of memory: this host's KVM has %u bits of guest addresses, which is %llu MiB at most",
-			 vm->config.memory_bytes / MIB, vm->arch->ipa_bits,
-			 (limit - ARM64_RAM_BASE) / MIB);
-}
-
 static int take_options(struct vm *vm, struct error *err)
 {
 	struct arch_vm *arch = vm->arch;
@@ -252,8 +257,6 @@ int arch_vm_init(struct vm *vm, struct error *err)
 	vm->arch->its_fd = -1;
 	vm->arch->ipa_bits = ipa_bits(vm->kvm_fd, vm->config.memory_bytes);
 	ret = take_options(vm, err);
-	if (!ret)
-		ret = check_memory(vm, err);
 	if (!ret)
 		ret = features_choose(vm, err);
 	if (!ret)

@@ -64,11 +64,15 @@ static int check_extension(int fd, unsigned long cap)
  * arch_vm_type() - the argument of KVM_CREATE_VM
  * @kvm_fd: /dev/kvm
  * @memory_bytes: the machine's RAM
+ * @type: out: an ordinary machine
+ * @err: not used
  *
- * Return: 0, an ordinary machine.
+ * Return: 0.
  */
-unsigned long arch_vm_type(int kvm_fd, u64 memory_bytes)
+int arch_vm_type(int kvm_fd, u64 memory_bytes, unsigned long *type,
+		 struct error *err)
 {
+	*type = 0;
 	return 0;
 }
 

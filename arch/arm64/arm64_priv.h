@@ -11,6 +11,7 @@
 
 #include <linux/kvm.h>
 
+#include "arch/arm64/gic.h"
 #include "arch/arm64/state.h"
 #include "vmm/base/error.h"
 #include "vmm/base/types.h"
@@ -45,8 +46,10 @@ struct vm;
  * struct arch_vm - what arm64 keeps for a machine
  * @options: what it was told; no choice is open when arch_vm_init() is through
  * @own_options: @options, when nobody else has them; owned
- * @gic_fd: KVM's GICv3
- * @its_fd: its Interrupt Translation Service, -1 when the host has none
+ * @gic: the interrupt controller that the machine has
+ * @gic_fd: KVM's
+ * @its_fd: its Interrupt Translation Service, -1 when it has none
+ * @v2m: its frame for messages, if it has one
  * @initialized: the interrupt controller has been told that it is complete
  * @ipa_bits: width of a guest physical address
  * @cpu_target: the kind of CPU, as KVM_ARM_VCPU_INIT wants it
@@ -61,8 +64,10 @@ struct vm;
 struct arch_vm {
 	struct arm64_options *options;
 	struct arm64_options *own_options;
+	enum gic_kind gic;
 	int gic_fd;
 	int its_fd;
+	struct v2m v2m;
 	bool initialized;
 	u32 ipa_bits;
 	u32 cpu_target;
@@ -87,24 +92,6 @@ struct arch_vcpu {
 int arm64_ioctl(int fd, unsigned long request, void *arg, const char *what,
 		struct error *err) __must_check;
 u64 arm64_ram_end(const struct vm *vm);
-
-/* gic.c, its.c, gic_state.c */
-int gic_create(struct vm *vm, struct error *err) __must_check;
-void gic_destroy(struct arch_vm *arch);
-int gic_complete(struct vm *vm, struct error *err) __must_check;
-int gic_save(struct vm *vm, struct arm64_vm_state *s, struct error *err)
-	__must_check;
-int gic_load(struct vm *vm, const struct arm64_vm_state *s, struct error *err)
-	__must_check;
-int gic_attr(int fd, unsigned long request, u32 group, u64 attr, void *value,
-	     const char *what, struct error *err) __must_check;
-int its_create(struct vm *vm, struct error *err) __must_check;
-int its_reset(struct vm *vm, struct error *err) __must_check;
-int its_settle(struct vm *vm, struct error *err) __must_check;
-int its_save(struct vm *vm, struct arm64_its_state *s, struct error *err)
-	__must_check;
-int its_load(struct vm *vm, const struct arm64_its_state *s, struct error *err)
-	__must_check;
 
 /* features.c */
 int features_choose(struct vm *vm, struct error *err) __must_check;

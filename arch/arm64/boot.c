@@ -150,7 +150,7 @@ static int describe(struct vm *vm, struct boot_load *load, const char *cmdline,
 		.initrd_size = load->initrd_size,
 		.mpidr = mpidr,
 		.cpus = vm->cpus_nr,
-		.its = vm->arch->its_fd >= 0,
+		.gic = vm->arch->gic,
 		.pmu = options->pmu,
 		.kaslr_seed = options->kaslr_seed,
 	};

@@ -10,6 +10,7 @@
 #ifndef LKVM_ARM64_BOOT_PRIV_H
 #define LKVM_ARM64_BOOT_PRIV_H
 
+#include "arch/arm64/gic.h"
 #include "vmm/arch.h"
 #include "vmm/boot_file.h"
 #include "vmm/guest_memory.h"
@@ -44,7 +45,7 @@ struct boot_load {
  * @initrd_size: see struct boot_load
  * @mpidr: affinity of each CPU
  * @cpus: how many
- * @its: there is an Interrupt Translation Service
+ * @gic: the interrupt controller
  * @pmu: there are performance counters
  * @kaslr_seed: for the kernel, 0 for a random one
  */
@@ -54,7 +55,7 @@ struct fdt_params {
 	u64 initrd_size;
 	const u64 *mpidr;
 	u32 cpus;
-	bool its;
+	enum gic_kind gic;
 	bool pmu;
 	u64 kaslr_seed;
 };

@@ -33,6 +33,8 @@
 #define PPI		1
 #define EDGE_RISING	1
 #define LEVEL_HIGH	4
+/* A GICv2 wants to know which CPUs have a private interrupt. */
+#define PPI_CPUS_SHIFT	8
 
 /* Ranges of a PCI bridge: IEEE 1275 PCI binding, 2.2.1.1 */
 #define PCI_MMIO32	0x02000000
@@ -165,22 +167,31 @@ static void write_psci(struct tree_writer *w)
 	tree_node_end(w);
 }
 
-/* Secure, non-secure, virtual, hypervisor. */
-static void write_timer(struct tree_writer *w)
+/* The third cell of a private interrupt, which is high when it is active. */
+static u32 ppi_high(const struct fdt_params *p)
 {
+	return LEVEL_HIGH | (gic_is_v2(p->gic) ?
+			     (BIT(p->cpus) - 1) << PPI_CPUS_SHIFT : 0);
+}
+
+/* Secure, non-secure, virtual, hypervisor. */
+static void write_timer(struct tree_writer *w, const struct fdt_params *p)
+{
+	u32 high = ppi_high(p);
+
 	tree_node_begin(w, "timer");
 	tree_property_string(w, "compatible", "arm,armv8-timer");
-	CELLS(w, "interrupts", PPI, 13, LEVEL_HIGH, PPI, 14, LEVEL_HIGH,
-	      PPI, 11, LEVEL_HIGH, PPI, 10, LEVEL_HIGH);
+	CELLS(w, "interrupts", PPI, 13, high, PPI, 14, high, PPI, 11, high,
+	      PPI, 10, high);
 	empty(w, "always-on");
 	tree_node_end(w);
 }
 
-static void write_pmu(struct tree_writer *w)
+static void write_pmu(struct tree_writer *w, const struct fdt_params *p)
 {
 	tree_node_begin(w, "pmu");
 	tree_property_string(w, "compatible", "arm,armv8-pmuv3");
-	CELLS(w, "interrupts", PPI, ARM64_PMU_PPI, LEVEL_HIGH);
+	CELLS(w, "interrupts", PPI, ARM64_PMU_PPI, ppi_high(p));
 	tree_node_end(w);
 }
 
@@ -195,21 +206,43 @@ static void write_its(struct tree_writer *w)
 	tree_node_end(w);
 }
 
+static void write_v2m(struct tree_writer *w)
+{
+	node(w, "v2m", ARM64_V2M_BASE);
+	tree_property_string(w, "compatible", "arm,gic-v2m-frame");
+	empty(w, "msi-controller");
+	CELLS(w, "reg", LONG(ARM64_V2M_BASE), LONG(ARM64_V2M_SIZE));
+	tree_property_u32(w, "arm,msi-base-spi", ARM64_V2M_SPI_FIRST);
+	tree_property_u32(w, "arm,msi-num-spis", ARM64_V2M_SPIS);
+	tree_property_u32(w, "phandle", PHANDLE_MSI);
+	tree_node_end(w);
+}
+
 static void write_gic(struct tree_writer *w, const struct fdt_params *p)
 {
+	bool v2 = gic_is_v2(p->gic);
+
 	node(w, "interrupt-controller", ARM64_GICD_BASE);
-	tree_property_string(w, "compatible", "arm,gic-v3");
+	tree_property_string(w, "compatible",
+			     v2 ? "arm,cortex-a15-gic" : "arm,gic-v3");
 	empty(w, "interrupt-controller");
 	tree_property_u32(w, "#interrupt-cells", 3);
 	tree_property_u32(w, "#address-cells", 2);
 	tree_property_u32(w, "#size-cells", 2);
 	empty(w, "ranges");
-	CELLS(w, "reg", LONG(ARM64_GICD_BASE), LONG(ARM64_GICD_SIZE),
-	      LONG(ARM64_GICR_BASE), LONG(p->cpus * ARM64_GICR_SIZE));
-	CELLS(w, "interrupts", PPI, 9, LEVEL_HIGH);
+	if (v2)
+		CELLS(w, "reg",
+		      LONG(ARM64_GICD_BASE), LONG(ARM64_GICD_V2_SIZE),
+		      LONG(ARM64_GICC_BASE), LONG(ARM64_GICC_SIZE));
+	else
+		CELLS(w, "reg", LONG(ARM64_GICD_BASE), LONG(ARM64_GICD_SIZE),
+		      LONG(ARM64_GICR_BASE), LONG(p->cpus * ARM64_GICR_SIZE));
+	CELLS(w, "interrupts", PPI, 9, ppi_high(p));
 	tree_property_u32(w, "phandle", PHANDLE_GIC);
-	if (p->its)
+	if (p->gic == GIC_V3_ITS)
 		write_its(w);
+	if (gic_has_frame(p->gic))
+		write_v2m(w);
 	tree_node_end(w);
 }
 
@@ -267,8 +300,10 @@ static void write_pci(struct tree_writer *w, const struct vm *vm,
 		      LONG(ARM64_PCI_MMIO32_BASE), LONG(ARM64_PCI_MMIO32_SIZE));
 	empty(w, "dma-coherent");
 	/* The id of a message's sender is its slot and function. */
-	if (p->its)
+	if (p->gic == GIC_V3_ITS)
 		CELLS(w, "msi-map", 0, PHANDLE_MSI, 0, 0x10000);
+	if (gic_has_frame(p->gic))
+		tree_property_u32(w, "msi-parent", PHANDLE_MSI);
 	write_interrupt_map(w);
 	tree_node_end(w);
 }
@@ -441,9 +476,9 @@ int fdt_make(struct vm *vm, const struct fdt_params *p, void **blob, u32 *len,
 	write_memory(&w, vm);
 	write_cpus(&w, p);
 	write_psci(&w);
-	write_timer(&w);
+	write_timer(&w, p);
 	if (p->pmu)
-		write_pmu(&w);
+		write_pmu(&w, p);
 	write_gic(&w, p);
 	write_clock(&w);
 	write_devices(&w, vm);

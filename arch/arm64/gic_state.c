@@ -2,84 +2,32 @@
 /**
  * DOC: the interrupt controller out of KVM and in again
  *
- * KVM takes the registers of distributor and redistributors as words at their
- * offsets, those of the CPU interface by their names as system registers. What
- * the guest sets and clears by two registers is loaded by clearing all of it
- * first.
+ * KVM takes most registers as words at their offsets. What the guest sets and
+ * clears by two registers is loaded by clearing all of it first. The ITS comes
+ * last. A frame for messages has no state: its registers are constants, and
+ * what it does to lines is in the distributor.
  *
- * Order of loading (arm-vgic-v3.rst): the distributor before the
- * redistributors; in each of those the tables' addresses before GICR_CTLR,
- * whose EnableLPIs freezes them; configuration before levels and pending
- * latches; then the CPU interface; the ITS at last.
+ * What is saved is all that there is, because no message is on its way: devices
+ * have been quiesced, and irq_chip_flush() has waited for those messages that
+ * KVM had put into a work queue (vm_pause()). Only then the ITS's tables and
+ * pending messages go to guest memory (its_settle()).
  *
  * Context: the main loop's thread, vCPUs parked or not there yet.
  */
-#include <string.h>
+#include <linux/kvm.h>
 
 #include "arch/arm64/arm64_priv.h"
-#include "vmm/base/math.h"
 #include "vmm/vcpu.h"
 #include "vmm/vm.h"
 
-/* Distributor: IHI 0069 12.9.1; private interrupts have the first words. */
-#define GICD_CTLR	0x0000
-#define GICD_IIDR	0x0008
-#define GICD_STATUSR	0x0010
-#define GICD_IGROUPR	0x0080
-#define GICD_ISENABLER	0x0100
-#define GICD_ICENABLER	0x0180
-#define GICD_ISPENDR	0x0200
-#define GICD_ISACTIVER	0x0300
-#define GICD_ICACTIVER	0x0380
-#define GICD_IPRIORITYR	0x0400
-#define GICD_ICFGR	0x0c00
-#define GICD_IROUTER	0x6000
-
-/* Redistributor: 12.11; the second frame is that of private interrupts. */
-#define GICR_CTLR	0x0000
-#define GICR_STATUSR	0x0010
-#define GICR_WAKER	0x0014
-#define GICR_PROPBASER	0x0070
-#define GICR_PENDBASER	0x0078
-#define GICR_SGI	0x10000
-
-/* CPU interface: op0, op1, CRn, CRm, op2 as in an instruction */
-#define ICC(_crn, _crm, _op2)						\
-	(3 << 14 | 0 << 11 | (_crn) << 7 | (_crm) << 3 | (_op2))
-#define ICC_PMR		ICC(4, 6, 0)
-#define ICC_BPR0	ICC(12, 8, 3)
-#define ICC_AP0R(_n)	ICC(12, 8, 4 + (_n))
-#define ICC_AP1R(_n)	ICC(12, 9, _n)
-#define ICC_BPR1	ICC(12, 12, 3)
-#define ICC_CTLR	ICC(12, 12, 4)
-#define ICC_SRE		ICC(12, 12, 5)
-#define ICC_IGRPEN0	ICC(12, 12, 6)
-#define ICC_IGRPEN1	ICC(12, 12, 7)
-
-#define ICC_CTLR_PRIBITS_SHIFT	8
-#define ICC_CTLR_PRIBITS	7
-
 /**
- * struct gic_access - one direction of moving registers
- * @fd: KVM's GICv3
- * @set: to KVM
- * @group: which registers
- * @cpu: whose, as KVM names it
- * @ret: the first failure
- * @err: filled with the first failure
- *
- * After a failure nothing more is done.
+ * gic_move() - move one register
+ * @a: the direction
+ * @attr: KVM's name for it, without the vCPU
+ * @value: of the size that KVM wants
+ * @what: for an error
  */
-struct gic_access {
-	int fd;
-	bool set;
-	u32 group;
-	u64 cpu;
-	int ret;
-	struct error *err;
-};
-
-static void move(struct gic_access *a, u64 attr, void *value, const char *what)
+void gic_move(struct gic_access *a, u64 attr, void *value, const char *what)
 {
 	if (a->ret)
 		return;
@@ -87,141 +35,52 @@ static void move(struct gic_access *a, u64 attr, void *value, const char *what)
 			  KVM_GET_DEVICE_ATTR, a->group, a->cpu | attr, value,
 			  what, a->err);
 	if (a->ret)
-		error_prefix(a->err, "GICv3 register 0x%llx", attr);
+		error_prefix(a->err, "%s register 0x%llx", a->name, attr);
 }
 
-static void word(struct gic_access *a, u32 offset, u32 *value)
-{
-	move(a, offset, value, "word");
-}
-
-static void words(struct gic_access *a, u32 offset, u32 *values, u32 nr)
+/**
+ * gic_words_move() - move a row of words
+ * @a: the direction
+ * @offset: of the first
+ * @values: the words
+ * @nr: how many
+ */
+void gic_words_move(struct gic_access *a, u32 offset, u32 *values, u32 nr)
 {
 	u32 i;
 
 	for (i = 0; i < nr; i++)
-		word(a, offset + 4 * i, &values[i]);
+		gic_move(a, offset + 4 * i, &values[i], "word");
 }
 
-static void two_words(struct gic_access *a, u32 offset, u64 *value)
-{
-	u32 half[2] = { (u32)*value, (u32)(*value >> 32) };
-
-	words(a, offset, half, 2);
-	if (!a->set)
-		*value = half[0] | (u64)half[1] << 32;
-}
-
-/* Bits that one register sets and another one clears. */
-static void set_words(struct gic_access *a, u32 set, u32 clear, u32 *values,
-		      u32 nr)
+/**
+ * gic_bits_move() - move bits that one register sets and another one clears
+ * @a: the direction
+ * @set: offset of the first word that sets
+ * @clear: offset of the first word that clears
+ * @values: the words
+ * @nr: how many
+ */
+void gic_bits_move(struct gic_access *a, u32 set, u32 clear, u32 *values,
+		   u32 nr)
 {
 	u32 all = UINT32_MAX, i;
 
 	for (i = 0; a->set && i < nr; i++)
-		word(a, clear + 4 * i, &all);
-	words(a, set, values, nr);
+		gic_words_move(a, clear + 4 * i, &all, 1);
+	gic_words_move(a, set, values, nr);
 }
 
-static void levels(struct gic_access *a, u32 first, u32 *values, u32 nr)
+static void move_all(struct gic_access *a, struct vm *vm,
+		     struct arm64_vm_state *s)
 {
-	u32 group = a->group, i;
-
-	a->group = KVM_DEV_ARM_VGIC_GRP_LEVEL_INFO;
-	for (i = 0; i < nr; i++)
-		move(a, VGIC_LEVEL_INFO_LINE_LEVEL <<
-		     KVM_DEV_ARM_VGIC_LINE_LEVEL_INFO_SHIFT | (first + 32 * i),
-		     &values[i], "levels");
-	a->group = group;
-}
-
-static void move_distributor(struct gic_access *a, struct arm64_gicd_state *s)
-{
-	u32 i;
-
-	a->group = KVM_DEV_ARM_VGIC_GRP_DIST_REGS;
-	/* First: what the others mean may depend on it. */
-	word(a, GICD_IIDR, &s->iidr);
-	word(a, GICD_CTLR, &s->ctlr);
-	word(a, GICD_STATUSR, &s->statusr);
-	words(a, GICD_IGROUPR + 4, s->igroupr, ARM64_SPI_WORDS);
-	words(a, GICD_ICFGR + 8, s->icfgr, ARM64_SPI_CONFIGS);
-	words(a, GICD_IPRIORITYR + 32, s->ipriorityr, ARM64_SPI_PRIORITIES);
-	for (i = 0; i < ARM64_SPIS; i++)
-		two_words(a, GICD_IROUTER + 8 * (ARM64_SPI_FIRST + i),
-			  &s->irouter[i]);
-	set_words(a, GICD_ISENABLER + 4, GICD_ICENABLER + 4, s->isenabler,
-		  ARM64_SPI_WORDS);
-	levels(a, ARM64_SPI_FIRST, s->level, ARM64_SPI_WORDS);
-	words(a, GICD_ISPENDR + 4, s->ispendr, ARM64_SPI_WORDS);
-	set_words(a, GICD_ISACTIVER + 4, GICD_ICACTIVER + 4, s->isactiver,
-		  ARM64_SPI_WORDS);
-}
-
-static void move_redistributor(struct gic_access *a,
-			       struct arm64_gic_cpu_state *s)
-{
-	a->group = KVM_DEV_ARM_VGIC_GRP_REDIST_REGS;
-	word(a, GICR_STATUSR, &s->statusr);
-	word(a, GICR_WAKER, &s->waker);
-	two_words(a, GICR_PROPBASER, &s->propbaser);
-	two_words(a, GICR_PENDBASER, &s->pendbaser);
-	word(a, GICR_CTLR, &s->ctlr);
-	word(a, GICR_SGI + GICD_IGROUPR, &s->igroupr);
-	words(a, GICR_SGI + GICD_ICFGR, s->icfgr, ARRAY_SIZE(s->icfgr));
-	words(a, GICR_SGI + GICD_IPRIORITYR, s->ipriorityr,
-	      ARRAY_SIZE(s->ipriorityr));
-	set_words(a, GICR_SGI + GICD_ISENABLER, GICR_SGI + GICD_ICENABLER,
-		  &s->isenabler, 1);
-	levels(a, 0, &s->level, 1);
-	word(a, GICR_SGI + GICD_ISPENDR, &s->ispendr);
-	set_words(a, GICR_SGI + GICD_ISACTIVER, GICR_SGI + GICD_ICACTIVER,
-		  &s->isactiver, 1);
-}
-
-/* How many registers of active priorities there are (IHI 0069 4.8.4). */
-static u32 active_priorities(u64 ctlr)
-{
-	u32 bits = (ctlr >> ICC_CTLR_PRIBITS_SHIFT & ICC_CTLR_PRIBITS) + 1;
-
-	return bits >= 7 ? 4 : bits == 6 ? 2 : 1;
-}
-
-static void move_interface(struct gic_access *a, struct arm64_gic_cpu_state *s)
-{
-	u32 i, nr;
-
-	a->group = KVM_DEV_ARM_VGIC_GRP_CPU_SYSREGS;
-	move(a, ICC_SRE, &s->icc_sre, "ICC_SRE_EL1");
-	move(a, ICC_CTLR, &s->icc_ctlr, "ICC_CTLR_EL1");
-	move(a, ICC_IGRPEN0, &s->icc_igrpen0, "ICC_IGRPEN0_EL1");
-	move(a, ICC_IGRPEN1, &s->icc_igrpen1, "ICC_IGRPEN1_EL1");
-	move(a, ICC_PMR, &s->icc_pmr, "ICC_PMR_EL1");
-	move(a, ICC_BPR0, &s->icc_bpr0, "ICC_BPR0_EL1");
-	move(a, ICC_BPR1, &s->icc_bpr1, "ICC_BPR1_EL1");
-	nr = active_priorities(s->icc_ctlr);
-	for (i = 0; i < nr; i++)
-		move(a, ICC_AP0R(i), &s->icc_ap0r[i], "ICC_AP0R_EL1");
-	for (i = 0; i < nr; i++)
-		move(a, ICC_AP1R(i), &s->icc_ap1r[i], "ICC_AP1R_EL1");
-}
-
-/* KVM names a vCPU by its affinity, in 32 bits. */
-static u64 cpu_attr(u64 mpidr)
-{
-	return ((mpidr >> 8 & 0xff000000) | (mpidr & 0xffffff)) <<
-	       KVM_DEV_ARM_VGIC_V3_MPIDR_SHIFT;
-}
-
-static void move_all(struct gic_access *a, struct arm64_vm_state *s)
-{
-	u32 i;
-
-	move_distributor(a, &s->gicd);
-	for (i = 0; i < s->cpus_nr; i++) {
-		a->cpu = cpu_attr(s->cpus[i].mpidr);
-		move_redistributor(a, &s->cpus[i]);
-		move_interface(a, &s->cpus[i]);
+	a->fd = vm->arch->gic_fd;
+	if (gic_is_v2(vm->arch->gic)) {
+		a->name = "GICv2";
+		gicv2_move(a, s);
+	} else {
+		a->name = "GICv3";
+		gicv3_move(a, s);
 	}
 }
 
@@ -235,14 +94,43 @@ static void move_all(struct gic_access *a, struct arm64_vm_state *s)
  */
 int gic_save(struct vm *vm, struct arm64_vm_state *s, struct error *err)
 {
-	struct gic_access a = { .fd = vm->arch->gic_fd, .err = err };
+	struct gic_access a = { .err = err };
 	u32 i;
 
-	s->cpus_nr = vm->cpus_nr;
-	for (i = 0; i < vm->cpus_nr; i++)
-		s->cpus[i].mpidr = vm->vcpus[i].arch->mpidr;
-	move_all(&a, s);
+	if (gic_is_v2(vm->arch->gic)) {
+		s->cpus_v2_nr = vm->cpus_nr;
+	} else {
+		s->cpus_nr = vm->cpus_nr;
+		for (i = 0; i < vm->cpus_nr; i++)
+			s->cpus[i].mpidr = vm->vcpus[i].arch->mpidr;
+	}
+	move_all(&a, vm, s);
 	return a.ret ? a.ret : its_save(vm, &s->its, err);
+}
+
+/* The state is one of a controller of this kind. */
+static int check_cpus(const struct vm *vm, const struct arm64_vm_state *s,
+		      struct error *err)
+{
+	bool v2 = gic_is_v2(vm->arch->gic);
+	u32 i;
+
+	if ((v2 ? s->cpus_nr : s->cpus_v2_nr) > 0)
+		return error_set(err, -EINVAL,
+				 "%s: the machine has no such interrupt controller, but a %s",
+				 v2 ? "gic-cpu" : "gic-cpu-v2",
+				 gic_words[vm->arch->gic]);
+	if ((v2 ? s->cpus_v2_nr : s->cpus_nr) != vm->cpus_nr)
+		return error_set(err, -EINVAL, "%s: %u of them for %u vCPUs",
+				 v2 ? "gic-cpu-v2" : "gic-cpu",
+				 v2 ? s->cpus_v2_nr : s->cpus_nr, vm->cpus_nr);
+	for (i = 0; i < s->cpus_nr; i++)
+		if (s->cpus[i].mpidr != vm->vcpus[i].arch->mpidr)
+			return error_set(err, -ENOTSUP,
+					 "vCPU %u: its affinity is 0x%llx, on this host it would be 0x%llx",
+					 i, s->cpus[i].mpidr,
+					 vm->vcpus[i].arch->mpidr);
+	return 0;
 }
 
 /**
@@ -256,22 +144,13 @@ int gic_save(struct vm *vm, struct arm64_vm_state *s, struct error *err)
  */
 int gic_load(struct vm *vm, const struct arm64_vm_state *s, struct error *err)
 {
-	struct gic_access a = {
-		.fd = vm->arch->gic_fd, .set = true, .err = err,
-	};
-	u32 i;
+	struct gic_access a = { .set = true, .err = err };
+	int ret;
 
-	if (s->cpus_nr != vm->cpus_nr)
-		return error_set(err, -EINVAL,
-				 "gic-cpu: %u of them for %u vCPUs",
-				 s->cpus_nr, vm->cpus_nr);
-	for (i = 0; i < vm->cpus_nr; i++)
-		if (s->cpus[i].mpidr != vm->vcpus[i].arch->mpidr)
-			return error_set(err, -ENOTSUP,
-					 "vCPU %u: its affinity is 0x%llx, on this host it would be 0x%llx",
-					 i, s->cpus[i].mpidr,
-					 vm->vcpus[i].arch->mpidr);
+	ret = check_cpus(vm, s, err);
+	if (ret)
+		return ret;
 	/* Registers are only read through the pointers. */
-	move_all(&a, (struct arm64_vm_state *)s);
+	move_all(&a, vm, (struct arm64_vm_state *)s);
 	return a.ret ? a.ret : its_load(vm, &s->its, err);
 }

@@ -12,8 +12,6 @@
  *
  * Context: the main loop's thread, vCPUs parked or not there yet.
  */
-#include <sys/ioctl.h>
-
 #include "arch/arm64/arm64_priv.h"
 #include "arch/arm64/layout.h"
 #include "vmm/base/math.h"
@@ -61,7 +59,7 @@ static int control(int fd, u64 attr, const char *what, struct error *err)
 }
 
 /**
- * its_create() - make the ITS, if the host has one
+ * its_create() - make the ITS
  * @vm: the machine, with its GICv3
  * @err: filled on failure
  *
@@ -75,11 +73,9 @@ int its_create(struct vm *vm, struct error *err)
 	u64 base = ARM64_ITS_BASE;
 	int ret;
 
-	if (ioctl(vm->vm_fd, KVM_CREATE_DEVICE, &device) < 0) {
-		if (errno == ENODEV)
-			return 0;
-		return error_set(err, -errno, "ITS: KVM_CREATE_DEVICE: %m");
-	}
+	ret = arm64_ioctl(vm->vm_fd, KVM_CREATE_DEVICE, &device, "ITS", err);
+	if (ret)
+		return ret;
 	vm->arch->its_fd = (int)device.fd;
 	ret = gic_attr(vm->arch->its_fd, KVM_SET_DEVICE_ATTR,
 		       KVM_DEV_ARM_VGIC_GRP_ADDR, KVM_VGIC_ITS_ADDR_TYPE,
@@ -168,8 +164,8 @@ int its_save(struct vm *vm, struct arm64_its_state *s, struct error *err)
  * @s: from its_save()
  * @err: filled on failure
  *
- * Return: 0; -ENOTSUP when one host has an ITS and the other has none; or
- * another negative errno.
+ * Return: 0; -ENOTSUP when the state has an ITS and the machine has none, or the
+ * other way round; or another negative errno.
  */
 int its_load(struct vm *vm, const struct arm64_its_state *s, struct error *err)
 {
@@ -179,9 +175,9 @@ int its_load(struct vm *vm, const struct arm64_its_state *s, struct error *err)
 
 	if ((vm->arch->its_fd >= 0) != s->present)
 		return error_set(err, -ENOTSUP,
-				 "its: the guest %s an Interrupt Translation Service and this host's guests %s one",
-				 s->present ? "has" : "has no",
-				 s->present ? "have no" : "have");
+				 "its: the guest has %s Interrupt Translation Service, but the machine's interrupt controller is a %s",
+				 s->present ? "an" : "no",
+				 gic_words[vm->arch->gic]);
 	if (!s->present)
 		return 0;
 	ret = its_reset(vm, err);

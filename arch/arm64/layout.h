@@ -9,9 +9,14 @@
 #ifndef LKVM_ARM64_LAYOUT_H
 #define LKVM_ARM64_LAYOUT_H
 
-/* Interrupt controller */
+/* Interrupt controller, of version 2 or 3 */
 #define ARM64_GICD_BASE		0x08000000ULL
 #define ARM64_GICD_SIZE		0x10000ULL
+#define ARM64_GICD_V2_SIZE	0x1000ULL
+#define ARM64_GICC_BASE		0x08010000ULL
+#define ARM64_GICC_SIZE		0x2000ULL
+#define ARM64_V2M_BASE		0x08020000ULL
+#define ARM64_V2M_SIZE		0x1000ULL
 #define ARM64_ITS_BASE		0x08080000ULL
 #define ARM64_ITS_SIZE		0x20000ULL
 #define ARM64_GICR_BASE		0x0a000000ULL
@@ -20,10 +25,12 @@
 /* Private peripheral interrupts (Arm BSA 1.0, 3.8.1) */
 #define ARM64_PMU_PPI		7
 
-/* Shared peripheral interrupts: lines of devices, then some that are free. */
+/* Shared peripheral interrupts: lines of devices, then those of a v2m frame. */
 #define ARM64_LINES		32
 #define ARM64_SPI_FIRST		32	/* interrupt id of the first */
 #define ARM64_GIC_IRQS		224	/* a multiple of 32, with those of CPUs */
+#define ARM64_V2M_SPI_FIRST	(ARM64_SPI_FIRST + ARM64_LINES)
+#define ARM64_V2M_SPIS		(ARM64_GIC_IRQS - ARM64_V2M_SPI_FIRST)
 
 /* Platform devices */
 #define ARM64_SERIAL_BASE	0x09000000ULL

@@ -15,6 +15,7 @@
 
 #include "arch/arm64/arm64_priv.h"
 #include "arch/arm64/layout.h"
+#include "arch/arm64/options.h"
 #include "vmm/arch.h"
 #include "vmm/base/math.h"
 #include "vmm/option.h"
@@ -260,9 +261,12 @@ int arch_vm_init(struct vm *vm, struct error *err)
 	if (!ret)
 		ret = features_choose(vm, err);
 	if (!ret)
-		ret = gic_create(vm, err);
+		ret = gic_create(vm, (enum gic_kind)vm->arch->options->irqchip,
+				 err);
 	if (ret)
 		arch_vm_destroy(vm);
+	else
+		vm->arch->options->irqchip = vm->arch->gic;
 	return ret;
 }
 

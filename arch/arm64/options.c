@@ -14,6 +14,7 @@
  *
  * Context: the main loop's thread.
  */
+#include "arch/arm64/gic.h"
 #include "arch/arm64/options.h"
 #include "vmm/arch.h"
 #include "vmm/option.h"
@@ -32,6 +33,11 @@ static const char *const choice_words[] = {
 
 static const struct option_desc options[] = {
 	{
+		.name = "irqchip", .arg = "KIND", FIELD(irqchip),
+		.help = "interrupt controller; auto is the best that the host has",
+		.type = OPTION_ENUM, .scope = OPTION_GUEST,
+		.words = gic_words,
+	}, {
 		.name = "pmu", FIELD(pmu), SWITCH,
 		.help = "performance counters",
 	}, {

@@ -23,6 +23,7 @@ enum arm64_choice {
 
 /**
  * struct arm64_options - what a machine may be told on arm64 only
+ * @irqchip: enum gic_kind
  * @dump_dtb: a file that gets the device tree; NULL for none
  * @vcpu_affinity: CPUs of the host for the vCPUs, a list; NULL for any
  * @kaslr_seed: what the guest's kernel chooses its place by; 0 for at random
@@ -35,6 +36,7 @@ enum arm64_choice {
  * @disable_mte: no memory tags, which there are none of anyway
  */
 struct arm64_options {
+	u32 irqchip;
 	char *dump_dtb;
 	char *vcpu_affinity;
 	u64 kaslr_seed;

@@ -45,6 +45,14 @@ static const struct state_field gicd_fields[] = {
 	GICD_REGS(isactiver), GICD_REGS(level), GICD_REGS(ipriorityr),
 	GICD_REGS(icfgr),
 	STATE_INTS(STATE_KIND_U64, GICD, irouter, "irouter", 0, U64_MAX_VALUE),
+	{
+		/* Images from before there was a GICv2 have none. */
+		.name = "itargetsr", .kind = STATE_KIND_U32,
+		.offset = offsetof(GICD, itargetsr),
+		.capacity = ARRAY_SIZE(((GICD *)0)->itargetsr),
+		.count_offset = STATE_NO_COUNT,
+		.max = U32_MAX_VALUE, .optional = true,
+	},
 };
 
 static const struct state_desc gicd_desc =
@@ -80,6 +88,30 @@ static const struct state_field gic_cpu_fields[] = {
 static const struct state_desc gic_cpu_desc =
 	STATE_DESC("lkvm,arm64-gic-cpu-v1", GIC_CPU, gic_cpu_fields);
 
+#define V2_CPU	struct arm64_gicv2_cpu_state
+#define V2_REG(_member, _name)						\
+	STATE_U32(V2_CPU, _member, _name, 0, U32_MAX_VALUE)
+#define V2_REGS(_member, _name)						\
+	STATE_INTS(STATE_KIND_U32, V2_CPU, _member, _name, 0, U32_MAX_VALUE)
+
+static const struct state_field gicv2_cpu_fields[] = {
+	V2_REG(igroupr, "igroupr"),
+	V2_REG(isenabler, "isenabler"),
+	V2_REG(ispendr, "ispendr"),
+	V2_REG(isactiver, "isactiver"),
+	V2_REGS(ipriorityr, "ipriorityr"),
+	V2_REGS(icfgr, "icfgr"),
+	V2_REGS(spendsgir, "spendsgir"),
+	V2_REG(gicc_ctlr, "gicc-ctlr"),
+	V2_REG(gicc_pmr, "gicc-pmr"),
+	V2_REG(gicc_bpr, "gicc-bpr"),
+	V2_REG(gicc_abpr, "gicc-abpr"),
+	V2_REGS(gicc_apr, "gicc-apr"),
+};
+
+static const struct state_desc gicv2_cpu_desc =
+	STATE_DESC("lkvm,arm64-gic-cpu-v2-v1", V2_CPU, gicv2_cpu_fields);
+
 #define ITS	struct arm64_its_state
 #define ITS_REG(_name)	STATE_U64(ITS, _name, #_name, 0, U64_MAX_VALUE)
 
@@ -103,6 +135,13 @@ static const struct state_field vm_fields[] = {
 	STATE_STRUCT(MACHINE, its, "its", &its_desc),
 	STATE_U32(MACHINE, reserved, "reserved", 0, 0),
 	STATE_STRUCTS(MACHINE, cpus, cpus_nr, "gic-cpu", &gic_cpu_desc),
+	{
+		.name = "reserved-v2", .kind = STATE_KIND_U32,
+		.offset = offsetof(MACHINE, reserved_v2), .capacity = 1,
+		.count_offset = STATE_NO_COUNT, .optional = true,
+	},
+	STATE_STRUCTS(MACHINE, cpus_v2, cpus_v2_nr, "gic-cpu-v2",
+		      &gicv2_cpu_desc),
 };
 
 static const struct state_desc vm_desc =

@@ -52,8 +52,11 @@ struct arm64_vcpu_state {
 #define ARM64_SPI_PRIORITIES	(ARM64_SPIS / 4)
 #define ARM64_SPI_CONFIGS	(ARM64_SPIS / 16)
 
+/* Most vCPUs of a GICv2. */
+#define ARM64_GICV2_CPUS	8
+
 /**
- * struct arm64_gicd_state - the distributor (IHI 0069 12.9)
+ * struct arm64_gicd_state - the distributor (IHI 0069 12.9, IHI 0048 4.3)
  * @ctlr: GICD_CTLR
  * @statusr: GICD_STATUSR
  * @iidr: GICD_IIDR, which revision of KVM's it is
@@ -65,7 +68,8 @@ struct arm64_vcpu_state {
  * @level: levels of the lines (KVM_DEV_ARM_VGIC_GRP_LEVEL_INFO)
  * @ipriorityr: priorities
  * @icfgr: level or edge
- * @irouter: GICD_IROUTER
+ * @irouter: GICD_IROUTER, of a GICv3
+ * @itargetsr: GICD_ITARGETSR, of a GICv2
  */
 struct arm64_gicd_state {
 	u32 ctlr;
@@ -80,6 +84,7 @@ struct arm64_gicd_state {
 	u32 ipriorityr[ARM64_SPI_PRIORITIES];
 	u32 icfgr[ARM64_SPI_CONFIGS];
 	u64 irouter[ARM64_SPIS];
+	u32 itargetsr[ARM64_SPI_PRIORITIES];
 };
 
 /**
@@ -134,6 +139,36 @@ struct arm64_gic_cpu_state {
 };
 
 /**
+ * struct arm64_gicv2_cpu_state - a vCPU's part of a GICv2
+ * @igroupr: GICD_IGROUPR of the private interrupts, and so on
+ * @isenabler: enabled
+ * @ispendr: pending; of software generated ones @spendsgir says it
+ * @isactiver: active
+ * @ipriorityr: priorities
+ * @icfgr: level or edge
+ * @spendsgir: GICD_SPENDSGIR, who has sent the software generated ones
+ * @gicc_ctlr: GICC_CTLR
+ * @gicc_pmr: GICC_PMR, its upper five bits
+ * @gicc_bpr: GICC_BPR
+ * @gicc_abpr: GICC_ABPR
+ * @gicc_apr: active priorities (arm-vgic.rst)
+ */
+struct arm64_gicv2_cpu_state {
+	u32 igroupr;
+	u32 isenabler;
+	u32 ispendr;
+	u32 isactiver;
+	u32 ipriorityr[8];
+	u32 icfgr[2];
+	u32 spendsgir[4];
+	u32 gicc_ctlr;
+	u32 gicc_pmr;
+	u32 gicc_bpr;
+	u32 gicc_abpr;
+	u32 gicc_apr[4];
+};
+
+/**
  * struct arm64_its_state - the Interrupt Translation Service (IHI 0069 12.18)
  * @present: the machine has one
  * @ctlr: GITS_CTLR
@@ -161,7 +196,10 @@ struct arm64_its_state {
  * @its: the Interrupt Translation Service
  * @cpus_nr: how many @cpus
  * @reserved: always 0
- * @cpus: each vCPU's part of the interrupt controller
+ * @cpus: each vCPU's part of a GICv3
+ * @cpus_v2_nr: how many @cpus_v2
+ * @reserved_v2: always 0
+ * @cpus_v2: each vCPU's part of a GICv2
  */
 struct arm64_vm_state {
 	u64 clock_realtime_ns;
@@ -171,6 +209,9 @@ struct arm64_vm_state {
 	u32 cpus_nr;
 	u32 reserved;
 	struct arm64_gic_cpu_state cpus[VM_CPUS_MAX];
+	u32 cpus_v2_nr;
+	u32 reserved_v2;
+	struct arm64_gicv2_cpu_state cpus_v2[ARM64_GICV2_CPUS];
 };
 
 #endif /* LKVM_ARM64_STATE_H */

@@ -283,12 +283,12 @@ TEST_F(boot, command_line_too_long)
 
 static const u64 mpidr[] = { 0, 1, 0x100, 0x100000000 };
 
-static void *make_tree(FIXTURE_DATA(boot) *self, bool its)
+static void *make_tree(FIXTURE_DATA(boot) *self, enum gic_kind gic)
 {
 	struct fdt_params p = {
 		.cmdline = "console=ttyS0",
 		.initrd = ARM64_KERNEL_BASE, .initrd_size = 4096,
-		.mpidr = mpidr, .cpus = ARRAY_SIZE(mpidr), .its = its,
+		.mpidr = mpidr, .cpus = ARRAY_SIZE(mpidr), .gic = gic,
 	};
 	void *blob = NULL;
 	u32 len = 0;
@@ -325,7 +325,7 @@ TEST_F(boot, tree_describes_the_machine)
 	testvm_add(self->vm, "pl031", 0, "");
 	testvm_add(self->vm, "pl061", 0, "");
 	testvm_add(self->vm, "vmgenid", 0, "");
-	fdt = make_tree(self, true);
+	fdt = make_tree(self, GIC_V3_ITS);
 	ASSERT_NE(NULL, fdt);
 	EXPECT_STREQ("console=ttyS0", text(fdt, "/chosen", "bootargs"));
 	EXPECT_EQ(ARM64_KERNEL_BASE + 4096,
@@ -354,7 +354,7 @@ TEST_F(boot, tree_describes_the_machine)
 
 TEST_F(boot, tree_says_only_what_is_there)
 {
-	void *fdt = make_tree(self, false);
+	void *fdt = make_tree(self, GIC_V2);
 
 	ASSERT_NE(NULL, fdt);
 	EXPECT_GT(0, fdt_path_offset(fdt, "/serial@9000000"));
@@ -362,13 +362,73 @@ TEST_F(boot, tree_says_only_what_is_there)
 	EXPECT_GT(0, fdt_path_offset(fdt,
 		  "/interrupt-controller@8000000/msi-controller@8080000"));
 	EXPECT_EQ(UINT32_MAX, cell(fdt, "/pcie@3f000000", "msi-map", 0));
+	EXPECT_EQ(UINT32_MAX, cell(fdt, "/pcie@3f000000", "msi-parent", 0));
 	free(fdt);
+}
+
+#define GIC_NODE	"/interrupt-controller@8000000"
+#define V2M_NODE	GIC_NODE "/v2m@8020000"
+
+TEST_F(boot, tree_has_the_interrupt_controller)
+{
+	static const struct {
+		enum gic_kind kind;
+		const char *compatible;
+		u64 second;
+		bool frame;
+	} kinds[] = {
+		{ GIC_V2, "arm,cortex-a15-gic", ARM64_GICC_BASE, false },
+		{ GIC_V2M, "arm,cortex-a15-gic", ARM64_GICC_BASE, true },
+		{ GIC_V3, "arm,gic-v3", ARM64_GICR_BASE, true },
+		{ GIC_V3_ITS, "arm,gic-v3", ARM64_GICR_BASE, false },
+	};
+	u32 i;
+
+	for (i = 0; i < ARRAY_SIZE(kinds); i++) {
+		void *fdt = make_tree(self, kinds[i].kind);
+		bool v2 = gic_is_v2(kinds[i].kind);
+
+		ASSERT_NE(NULL, fdt);
+		EXPECT_STREQ(kinds[i].compatible,
+			     text(fdt, GIC_NODE, "compatible"));
+		EXPECT_EQ(ARM64_GICD_BASE, cell(fdt, GIC_NODE, "reg", 1));
+		EXPECT_EQ(v2 ? 0x1000 : 0x10000,
+			  cell(fdt, GIC_NODE, "reg", 3));
+		EXPECT_EQ(kinds[i].second, cell(fdt, GIC_NODE, "reg", 5));
+		EXPECT_EQ(v2 ? 0x2000 : 0x80000,
+			  cell(fdt, GIC_NODE, "reg", 7));
+		/* Of the private ones a GICv2 wants to know whose they are. */
+		EXPECT_EQ(v2 ? 0xf04 : 4, cell(fdt, GIC_NODE, "interrupts", 2));
+		EXPECT_EQ(v2 ? 0xf04 : 4, cell(fdt, "/timer", "interrupts", 8));
+		EXPECT_EQ(kinds[i].frame, fdt_path_offset(fdt, V2M_NODE) >= 0);
+		EXPECT_EQ(kinds[i].frame ? cell(fdt, V2M_NODE, "phandle", 0) :
+					   UINT32_MAX,
+			  cell(fdt, "/pcie@3f000000", "msi-parent", 0));
+		EXPECT_EQ(kinds[i].kind == GIC_V3_ITS,
+			  cell(fdt, "/pcie@3f000000", "msi-map", 1) !=
+			  UINT32_MAX);
+		if (kinds[i].frame) {
+			EXPECT_STREQ("arm,gic-v2m-frame",
+				     text(fdt, V2M_NODE, "compatible"));
+			EXPECT_STREQ("", text(fdt, V2M_NODE,
+					      "msi-controller"));
+			EXPECT_EQ(ARM64_V2M_BASE,
+				  cell(fdt, V2M_NODE, "reg", 1));
+			EXPECT_EQ(64, cell(fdt, V2M_NODE, "arm,msi-base-spi",
+					   0));
+			EXPECT_EQ(160, cell(fdt, V2M_NODE, "arm,msi-num-spis",
+					    0));
+		}
+		free(fdt);
+	}
 }
 
 TEST_F(boot, tree_that_outgrows_its_room_is_refused)
 {
 	char *words = malloc(2 * MIB);
-	struct fdt_params p = { .cmdline = words, .mpidr = mpidr, .cpus = 1 };
+	struct fdt_params p = {
+		.cmdline = words, .mpidr = mpidr, .cpus = 1, .gic = GIC_V3,
+	};
 	void *blob;
 	u32 len;
 

@@ -525,6 +525,13 @@ void *guest_ptr(struct guest_gate *gate, gpa_t addr, u64 len,
 	return host;
 }
 
+static bool begins_block(struct guest_memory *memory, gpa_t addr)
+{
+	const struct memory_block *b = guest_memory_find(memory, addr);
+
+	return b && gpa_raw(b->gpa) == gpa_raw(addr);
+}
+
 /**
  * guest_map() - guest memory as vectors for I/O without a copy
  * @gate: the device's gate
@@ -559,8 +566,10 @@ int guest_map(struct guest_gate *gate, gpa_t addr, u64 len,
 
 		if (!n)
 			goto undo;
+		/* A vector is in one block, wherever the next one is mapped. */
 		if (nr && (u8 *)iov[nr - 1].iov_base +
-			  iov[nr - 1].iov_len == host) {
+			  iov[nr - 1].iov_len == host &&
+		    !begins_block(gate->memory, addr)) {
 			iov[nr - 1].iov_len += n;
 		} else if (nr < iov_max) {
 			iov[nr].iov_base = host;
@@ -594,6 +603,25 @@ static struct memory_block *block_of_host(struct guest_memory *memory,
 			return b;
 	}
 	return NULL;
+}
+
+/**
+ * guest_addr_of() - where in the guest is something that was mapped?
+ * @memory: the machine's memory
+ * @host: a pointer into it
+ * @addr: filled
+ *
+ * Context: any thread, no lock.
+ * Return: false when it is not in guest memory.
+ */
+bool guest_addr_of(struct guest_memory *memory, const void *host, gpa_t *addr)
+{
+	const struct memory_block *b = block_of_host(memory, host);
+
+	if (!b)
+		return false;
+	*addr = gpa_add(b->gpa, (u64)((const u8 *)host - b->host));
+	return true;
 }
 
 /**

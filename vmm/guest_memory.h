@@ -161,6 +161,8 @@ void guest_unmap(struct guest_gate *gate, const struct iovec *iov, u32 iov_nr,
 		 u64 written);
 void *guest_ptr(struct guest_gate *gate, gpa_t addr, u64 len,
 		enum guest_access access) __must_check;
+bool guest_addr_of(struct guest_memory *memory, const void *host,
+		   gpa_t *addr) __must_check;
 bool guest_is_memory(struct guest_memory *memory, gpa_t addr, u64 len);
 
 #endif /* LKVM_GUEST_MEMORY_H */

@@ -157,6 +157,41 @@ TEST_F(memory, map_joins_what_touches_and_undoes_what_fails)
 	EXPECT_EQ(2, nr);
 }
 
+/* Blocks may touch where they are mapped, and do not in the guest. */
+TEST_F(memory, a_vector_is_in_one_block)
+{
+	struct guest_memory *memory = &self->memory;
+	struct memory_block *first = guest_memory_find(memory, gpa(HOLE));
+	struct memory_block *second = guest_memory_find(memory, gpa(0));
+	struct iovec iov[2];
+	u32 nr = 0;
+	gpa_t addr;
+	u8 *area;
+
+	area = mmap(NULL, HIGH + LOW, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS,
+		    -1, 0);
+	ASSERT_NE(MAP_FAILED, area);
+	first->host = mremap(first->host, HIGH, HIGH,
+			     MREMAP_MAYMOVE | MREMAP_FIXED, area);
+	second->host = mremap(second->host, LOW, LOW,
+			      MREMAP_MAYMOVE | MREMAP_FIXED, area + HIGH);
+	ASSERT_EQ(area, first->host);
+	ASSERT_EQ(area + HIGH, second->host);
+	ASSERT_EQ(0, guest_memory_track_start(memory));
+	ASSERT_EQ(0, guest_map(&self->gate, gpa(HOLE + HIGH - 0x1000), 0x1000,
+			       GUEST_WRITES, iov, 2, &nr));
+	ASSERT_EQ(0, guest_map(&self->gate, gpa(0), 0x1000, GUEST_WRITES, iov,
+			       2, &nr));
+	ASSERT_EQ(2, nr);
+	guest_unmap(&self->gate, iov, nr, 0x2000);
+	EXPECT_TRUE(bitmap_test_atomic(first->dirty, HIGH / 0x1000 - 1));
+	EXPECT_TRUE(bitmap_test_atomic(second->dirty, 0));
+	ASSERT_TRUE(guest_addr_of(memory, iov[1].iov_base, &addr));
+	EXPECT_EQ(0, gpa_raw(addr));
+	EXPECT_FALSE(guest_addr_of(memory, &nr, &addr));
+	guest_memory_track_stop(memory);
+}
+
 static u32 dirty_pages(struct guest_memory *memory)
 {
 	u32 i, n = 0;

@@ -14,5 +14,7 @@ const char *__tsan_default_suppressions(void)
 	"race:put_piece\n"
 	"race:image_batch_flush\n"
 	/* What was found is read again when the guest has stopped. */
-	"race:vmcoreinfo_scan\n";
+	"race:vmcoreinfo_scan\n"
+	/* A driver that takes back what it has offered. */
+	"race:offer_again\n";
 }

@@ -14,7 +14,7 @@
  * Not there: geometry, topology, life time, secure erase, zones. The size does
  * not change while the machine lives.
  *
- * blk_io.c has the requests.
+ * blk_io.c has the requests, blk_state.c what is saved.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -24,42 +24,16 @@
 #include "vmm/base/math.h"
 #include "vmm/vm.h"
 
-#define BLK_QUEUES_MAX	16
 #define BLK_PCI_CLASS	0x010000	/* mass storage, SCSI: as others do */
 
 /**
- * struct blk_state - what is saved
- * @virtio: the virtio part
- * @sectors: size of the disk
- * @writeback: the writeback field
+ * blk_writeback_set() - is what is written kept in a volatile cache?
+ * @blk: the device
+ * @writeback: 1, or 0: it is stable when the request ends
+ *
+ * Context: device's lock held.
  */
-struct blk_state {
-	struct virtio_state virtio;
-	u64 sectors;
-	u64 writeback;
-};
-
-static const struct state_field blk_fields[] = {
-	STATE_STRUCT(struct blk_state, virtio, "virtio", &virtio_state_desc),
-	STATE_U64(struct blk_state, sectors, "sectors", 1,
-		  UINT64_MAX >> VIRTIO_BLK_SECTOR_SHIFT),
-	STATE_U64(struct blk_state, writeback, "writeback", 0, 1),
-};
-
-static const struct state_desc blk_state_desc =
-	STATE_DESC("lkvm,virtio-blk-v1", struct blk_state, blk_fields);
-
-static struct blk *to_blk(struct device *dev)
-{
-	return container_of(dev, struct blk, v.pci.dev);
-}
-
-static const struct blk *to_blk_const(const struct device *dev)
-{
-	return container_of(dev, const struct blk, v.pci.dev);
-}
-
-static void writeback_set(struct blk *blk, u8 writeback)
+void blk_writeback_set(struct blk *blk, u8 writeback)
 {
 	blk->regs.writeback = writeback;
 	atomic_store(&blk->writeback, writeback);
@@ -69,12 +43,17 @@ static void config_written(struct virtio_device *v, u32 offset, u32 len)
 {
 	struct blk *blk = container_of(v, struct blk, v);
 
-	writeback_set(blk, blk->regs.writeback);
+	blk_writeback_set(blk, blk->regs.writeback);
 }
 
 static void power_on(struct virtio_device *v)
 {
-	writeback_set(container_of(v, struct blk, v), 1);
+	struct blk *blk = container_of(v, struct blk, v);
+	u32 i;
+
+	blk_writeback_set(blk, 1);
+	for (i = 0; i < blk->config->queues; i++)
+		blk_queue_forget(&blk->queues[i]);
 }
 
 static const struct virtio_ops blk_virtio_ops = {
@@ -83,6 +62,7 @@ static const struct virtio_ops blk_virtio_ops = {
 	.handle		= blk_handle,
 	.queue_start	= blk_queue_start,
 	.queue_stop	= blk_queue_stop,
+	.queue_hurry	= blk_queue_hurry,
 };
 
 /* What the driver may write: the writeback field is 0 or 1. */
@@ -178,7 +158,7 @@ static void serial_init(struct blk *blk)
 
 static int blk_realize(struct device *dev, struct error *err)
 {
-	struct blk *blk = to_blk(dev);
+	struct blk *blk = blk_of(dev);
 	const struct blk_config *config = dev->config;
 	const struct virtio_setup setup = {
 		.id		= VIRTIO_ID_BLOCK,
@@ -221,53 +201,32 @@ err_disk:
 	return ret;
 }
 
+static int blk_quiesce(struct device *dev, struct error *err)
+{
+	int ret = virtio_quiesce(dev, err);
+
+	if (ret)
+		return ret;
+	ret = blk_state_fits(blk_of(dev), err);
+	if (ret)
+		virtio_resume(dev);
+	return ret;
+}
+
 static void blk_unrealize(struct device *dev)
 {
-	struct blk *blk = to_blk(dev);
+	struct blk *blk = blk_of(dev);
 
 	virtio_unrealize(&blk->v);
 	queues_destroy(blk);
 	block_close(blk->disk);
 }
 
-static void blk_save(const struct device *dev, void *state)
-{
-	const struct blk *blk = to_blk_const(dev);
-	struct blk_state *s = state;
-
-	virtio_state_save(&blk->v, &s->virtio);
-	s->sectors = blk->sectors;
-	s->writeback = blk->regs.writeback;
-}
-
-static int blk_check(const struct device *dev, const void *state,
-		     struct error *err)
-{
-	const struct blk *blk = to_blk_const(dev);
-	const struct blk_state *s = state;
-
-	if (s->sectors != blk->sectors)
-		return error_set(err, -EINVAL,
-				 "sectors: the machine's disk had %llu of %u bytes, %s has %llu",
-				 s->sectors, VIRTIO_BLK_SECTOR,
-				 block_path(blk->disk), blk->sectors);
-	return virtio_state_check(&blk->v, &s->virtio, err);
-}
-
-static void blk_load(struct device *dev, const void *state)
-{
-	struct blk *blk = to_blk(dev);
-	const struct blk_state *s = state;
-
-	virtio_state_load(&blk->v, &s->virtio);
-	writeback_set(blk, (u8)s->writeback);
-}
-
 /* ---- for the rest of lkvm ---------------------------------------------------- */
 
 static void blk_stat(const struct device *dev, struct stat_sink *sink)
 {
-	const struct blk *blk = to_blk_const(dev);
+	const struct blk *blk = blk_of_const(dev);
 	u64 reads = 0, writes = 0, read_bytes = 0, write_bytes = 0, errors = 0;
 	u32 i;
 
@@ -291,7 +250,7 @@ static void blk_stat(const struct device *dev, struct stat_sink *sink)
 static int blk_disks(const struct device *dev, struct disk_sink *sink,
 		     struct error *err)
 {
-	const struct blk *blk = to_blk_const(dev);
+	const struct blk *blk = blk_of_const(dev);
 	const struct block_info *info = block_info(blk->disk);
 	const struct device_disk disk = {
 		.number = 1,
@@ -307,12 +266,12 @@ static int blk_disks(const struct device *dev, struct disk_sink *sink,
 
 static int blk_disks_take(struct device *dev, struct error *err)
 {
-	return block_take(to_blk(dev)->disk, err);
+	return block_take(blk_of(dev)->disk, err);
 }
 
 static int blk_disks_give(struct device *dev, struct error *err)
 {
-	return block_give(to_blk(dev)->disk, err);
+	return block_give(blk_of(dev)->disk, err);
 }
 
 /* ---- the class ---------------------------------------------------------------- */
@@ -372,7 +331,7 @@ static const struct option_table option_table = {
 static const struct device_ops blk_ops = {
 	.realize	= blk_realize,
 	.reset		= virtio_reset,
-	.quiesce	= virtio_quiesce,
+	.quiesce	= blk_quiesce,
 	.save		= blk_save,
 	.check		= blk_check,
 	.load		= blk_load,

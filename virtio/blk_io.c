@@ -49,12 +49,18 @@ static void req_put(struct blk_req *req)
 	list_add_head(&req->q->free, &req->link);
 }
 
-/* The chain as it was taken: the status is the last byte of its last vector. */
+/*
+ * The chain as it was taken: the status is the last byte of its last vector, the
+ * head is in front.
+ */
 static void chain_restore(struct blk_req *req)
 {
 	struct virtio_chain *chain = &req->chain;
+	struct iovec *head = &chain->iov[req->head_vec];
 
 	chain->iov[chain->out_nr + chain->in_nr - 1].iov_len++;
+	head->iov_base = (u8 *)head->iov_base - req->head_cut;
+	head->iov_len += req->head_cut;
 }
 
 /*
@@ -81,15 +87,31 @@ static void req_end(struct blk_req *req, u8 status)
 			  (u32)(all ? chain->in_len : req->filled));
 }
 
-static void req_end_errno(struct blk_req *req, int res)
+/*
+ * Kept as it was taken, to be done again from its beginning: nothing that a disk
+ * can be asked for is another thing when it is done twice. A part of it may have
+ * been done, so all is marked.
+ */
+static void req_put_aside(struct blk_req *req)
 {
-	req_end(req, res ? VIRTIO_BLK_S_IOERR : VIRTIO_BLK_S_OK);
+	struct virtio_queue *vq = req->q->vq;
+
+	chain_restore(req);
+	virtio_ring_mark(&vq->ring, &req->chain, req->chain.in_len);
+	list_del(&req->link);
+	list_add_tail(&req->q->again, &req->link);
+	virtio_queue_put_aside(vq);
 }
 
-/*
- * Cuts the head from what is read and the status from what is written. The
- * vectors of the former are not needed any more, so they may stay cut.
- */
+static void req_end_errno(struct blk_req *req, int res)
+{
+	if (res == -ECANCELED && req->q->hurried && !req->q->vq->discard)
+		req_put_aside(req);
+	else
+		req_end(req, res ? VIRTIO_BLK_S_IOERR : VIRTIO_BLK_S_OK);
+}
+
+/* Cuts the head from what is read and the status from what is written. */
 static bool req_parse(struct blk_req *req)
 {
 	struct virtio_chain *chain = &req->chain;
@@ -100,6 +122,8 @@ static bool req_parse(struct blk_req *req)
 	u32 i = 0;
 
 	req->filled = 0;
+	req->head_vec = 0;
+	req->head_cut = 0;
 	last->iov_len--;
 	req->status = (u8 *)last->iov_base + last->iov_len;
 	if (virtio_chain_read(chain, 0, &head, sizeof(head)) != sizeof(head))
@@ -111,6 +135,8 @@ static bool req_parse(struct blk_req *req)
 	if (skip) {
 		iov[i].iov_base = (u8 *)iov[i].iov_base + skip;
 		iov[i].iov_len -= skip;
+		req->head_vec = i;
+		req->head_cut = skip;
 	}
 	if (req->type == VIRTIO_BLK_T_IN || req->type == VIRTIO_BLK_T_GET_ID) {
 		req->data = iov + chain->out_nr;
@@ -367,8 +393,17 @@ void blk_queue_start(struct virtio_queue *vq)
 {
 	struct blk *blk = container_of(vq->v, struct blk, v);
 
-	vq->priv = &blk->queues[vq->index];
-	blk->queues[vq->index].vq = vq;
+	struct blk_queue *bq = &blk->queues[vq->index];
+	struct list *link;
+
+	vq->priv = bq;
+	bq->vq = vq;
+	bq->hurried = false;
+	while ((link = list_pop(&bq->again))) {
+		list_add_tail(&bq->busy, link);
+		virtio_queue_take_up(vq);
+		req_begin(blk, list_entry(link, struct blk_req, link));
+	}
 }
 
 /**
@@ -389,6 +424,52 @@ void blk_queue_stop(struct virtio_queue *vq)
 }
 
 /**
+ * blk_queue_hurry() - &virtio_ops.queue_hurry
+ * @vq: a queue
+ *
+ * Every request can be done again; one that a disk does not let go of has to be
+ * waited for.
+ */
+void blk_queue_hurry(struct virtio_queue *vq)
+{
+	struct blk_queue *bq = vq->priv;
+	struct blk_req *req;
+
+	bq->hurried = true;
+	list_for_each_entry(req, &bq->busy, link)
+		block_cancel(&req->blk);
+}
+
+/**
+ * blk_queue_forget() - a reset has ended: nothing is done again
+ * @bq: nothing is in flight
+ *
+ * Context: device's lock held, the queue does not run.
+ */
+void blk_queue_forget(struct blk_queue *bq)
+{
+	struct list *link;
+
+	while ((link = list_pop(&bq->again)))
+		list_add_head(&bq->free, link);
+}
+
+/**
+ * blk_req_load() - one more request that is to be done again
+ * @bq: the queue; it does not run
+ *
+ * Return: the request, its chain is to be filled; there are as many as the queue
+ * has entries.
+ */
+struct blk_req *blk_req_load(struct blk_queue *bq)
+{
+	struct blk_req *req = req_get(bq);
+
+	list_add_tail(&bq->again, &req->link);
+	return req;
+}
+
+/**
  * blk_queue_init() - the device's part of a queue
  * @bq: zeroed
  * @blk: the device
@@ -400,6 +481,7 @@ int blk_queue_init(struct blk_queue *bq, struct blk *blk)
 	bq->blk = blk;
 	list_init(&bq->free);
 	list_init(&bq->busy);
+	list_init(&bq->again);
 	bq->reqs = calloc(BLK_REQS, sizeof(*bq->reqs));
 	bq->segs = calloc(BLK_REQS * BLK_DISCARD_SEGS, sizeof(*bq->segs));
 	return bq->reqs && bq->segs ? 0 : -ENOMEM;

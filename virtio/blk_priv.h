@@ -2,7 +2,7 @@
 /**
  * DOC: the virtio block device: what its files share
  *
- * blk.c is the device, blk_io.c its requests.
+ * blk.c is the device, blk_io.c its requests, blk_state.c what is saved.
  */
 #ifndef LKVM_VIRTIO_BLK_PRIV_H
 #define LKVM_VIRTIO_BLK_PRIV_H
@@ -11,6 +11,7 @@
 #include "virtio/blk_spec.h"
 #include "virtio/virtio.h"
 
+#define BLK_QUEUES_MAX		16
 #define BLK_QUEUE_SIZE		256
 /* For a full queue, and to look at a chain that may not be taken then. */
 #define BLK_REQS		(BLK_QUEUE_SIZE + 1)
@@ -50,6 +51,8 @@ struct blk_config {
  * @link: in &blk_queue.busy or &blk_queue.free
  * @q: its queue
  * @chain: its buffers
+ * @head_vec: the vector in which the head ends
+ * @head_cut: bytes of it that the head has
  * @status: where the driver looks how it went
  * @type: VIRTIO_BLK_T
  * @sector: the first sector
@@ -67,6 +70,8 @@ struct blk_req {
 	struct list link;
 	struct blk_queue *q;
 	struct virtio_chain chain;
+	u32 head_vec;
+	u64 head_cut;
 	u8 *status;
 	u32 type;
 	u64 sector;
@@ -104,6 +109,8 @@ struct blk_stats {
  * @reqs_used: how many of them were ever used
  * @free: struct blk_req, used before and free again
  * @busy: struct blk_req, in flight
+ * @again: struct blk_req, put aside by a pause, as they were taken
+ * @hurried: what is cancelled now is put aside
  * @segs: BLK_DISCARD_SEGS for each of @reqs, likewise
  * @stats: counters
  */
@@ -114,6 +121,8 @@ struct blk_queue {
 	u32 reqs_used;
 	struct list free;
 	struct list busy;
+	struct list again;
+	bool hurried;
 	struct virtio_blk_seg *segs;
 	struct blk_stats stats;
 };
@@ -148,5 +157,28 @@ void blk_queue_destroy(struct blk_queue *bq);
 enum virtio_next blk_handle(struct virtio_queue *vq);
 void blk_queue_start(struct virtio_queue *vq);
 void blk_queue_stop(struct virtio_queue *vq);
+void blk_queue_hurry(struct virtio_queue *vq);
+void blk_queue_forget(struct blk_queue *bq);
+struct blk_req *blk_req_load(struct blk_queue *bq);
+
+/* blk_state.c */
+extern const struct state_desc blk_state_desc;
+int blk_state_fits(const struct blk *blk, struct error *err) __must_check;
+void blk_save(const struct device *dev, void *state);
+int blk_check(const struct device *dev, const void *state, struct error *err);
+void blk_load(struct device *dev, const void *state);
+
+/* blk.c */
+void blk_writeback_set(struct blk *blk, u8 writeback);
+
+static inline struct blk *blk_of(struct device *dev)
+{
+	return container_of(dev, struct blk, v.pci.dev);
+}
+
+static inline const struct blk *blk_of_const(const struct device *dev)
+{
+	return container_of(dev, const struct blk, v.pci.dev);
+}
 
 #endif /* LKVM_VIRTIO_BLK_PRIV_H */

@@ -156,6 +156,28 @@ void virtio_queue_push(struct virtio_queue *q,
 }
 
 /**
+ * virtio_queue_put_aside() - a chain is kept, and nothing is being done with it
+ * @q: its queue, which is to stop and may have when this returns
+ *
+ * Context: the queue's loop.
+ */
+void virtio_queue_put_aside(struct virtio_queue *q)
+{
+	queue_release(q);
+}
+
+/**
+ * virtio_queue_take_up() - a chain that was put aside is in work again
+ * @q: its queue
+ *
+ * Context: the queue's loop, from &virtio_ops.queue_start.
+ */
+void virtio_queue_take_up(struct virtio_queue *q)
+{
+	q->inflight++;
+}
+
+/**
  * virtio_queue_hold() - what is given back next is to be seen all at once
  * @q: the queue; virtio_queue_publish() comes before its handler returns
  *
@@ -291,6 +313,65 @@ static void queue_end(struct loop_call *call)
 	/* It may be silent by now. */
 	if (!list_is_empty(&q->link))
 		queue_leave(q);
+}
+
+static void hurry(void *arg)
+{
+	struct virtio_loop *loop = arg;
+	struct virtio_queue *q, *tmp;
+
+	list_for_each_entry_safe(q, tmp, &loop->queues, link)
+		if (!q->discard)
+			q->v->setup.ops->queue_hurry(q);
+}
+
+/**
+ * virtio_loop_hurry() - have queues put aside what keeps them from stopping
+ * @loop: all its queues have been asked to stop
+ *
+ * Context: main loop.
+ */
+void virtio_loop_hurry(struct virtio_loop *loop)
+{
+	if (loop->v->setup.ops->queue_hurry)
+		iothread_call(loop->thread, hurry, loop);
+}
+
+static void go_on(void *arg)
+{
+	struct virtio_loop *loop = arg;
+	struct virtio_queue *q;
+
+	list_for_each_entry(q, &loop->queues, link) {
+		if (!q->stopping || q->discard || q->broken)
+			continue;
+		q->stopping = false;
+		atomic_store(&q->stop_wanted, 0);
+		if (q->v->setup.ops->queue_start)
+			q->v->setup.ops->queue_start(q);
+	}
+}
+
+/**
+ * virtio_loop_go_on() - queues that have not stopped yet need not
+ * @loop: where they live
+ *
+ * Context: main loop, device's lock held; the device is live, so it was a pause
+ * that has asked for the stops that discard nothing.
+ */
+void virtio_loop_go_on(struct virtio_loop *loop)
+{
+	struct virtio_device *v = loop->v;
+	u32 i;
+
+	iothread_call(loop->thread, go_on, loop);
+	for (i = 0; i < v->queues_nr; i++) {
+		struct virtio_queue *q = &v->queues[i];
+
+		if (q->loop == loop && q->phase == VIRTIO_QUEUE_STOPPING &&
+		    !atomic_load(&q->stop_wanted))
+			q->phase = VIRTIO_QUEUE_RUNNING;
+	}
 }
 
 /**

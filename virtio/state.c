@@ -5,7 +5,8 @@
  * What is saved are the registers and, of each queue, where it is in its ring;
  * the rings themselves are guest memory. Nothing is in flight: a pause waits
  * until every chain was given back, so "taken next" and "given back next" are
- * the same place.
+ * the same place. What a device has put aside it saves itself, and says how
+ * many places the latter is behind (virtio_queue_load_aside()).
  *
  * A state comes from outside: the table's ranges are the first check,
  * virtio_state_check() is the second. Loading does not touch guest memory.
@@ -245,4 +246,22 @@ void virtio_state_load(struct virtio_device *v,
 	atomic_store(&v->isr, from->isr);
 	pci_state_load(&v->pci, &from->pci);
 	virtio_pci_events_move(v);
+}
+
+/**
+ * virtio_queue_load_aside() - a chain was put aside before the state was saved
+ * @q: a queue that is enabled and does not run
+ * @slots: entries of the ring that the chain takes, at most its size
+ *
+ * Context: the device's load, after virtio_state_load().
+ */
+void virtio_queue_load_aside(struct virtio_queue *q, u16 slots)
+{
+	struct virtio_ring *ring = &q->ring;
+
+	if (ring->packed && ring->used < slots) {
+		ring->used = (u16)(ring->used + ring->size);
+		ring->used_wrap = !ring->used_wrap;
+	}
+	ring->used = (u16)(ring->used - slots);
 }

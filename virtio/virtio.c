@@ -26,7 +26,8 @@
 #include "vmm/base/math.h"
 #include "vmm/vm.h"
 
-#define QUIESCE_LIMIT_NS	(10 * 1000000000ULL)	/* then give up */
+#define QUIESCE_PATIENCE_NS	(3 * 1000000000ULL)	/* then hurry */
+#define QUIESCE_LIMIT_NS	(7 * 1000000000ULL)	/* then give up */
 
 /* What ring and transport can do for every device. */
 #define FEATURES_COMMON		(VIRTIO_F_INDIRECT_DESC | VIRTIO_F_EVENT_IDX | \
@@ -371,30 +372,49 @@ static bool wait_silent(struct virtio_device *v, u64 limit_ns)
 
 /* ---- operations ------------------------------------------------------------- */
 
+/* The pause did not come about: as if it had not been asked for. */
+static void give_up_pause(struct virtio_device *v)
+{
+	u32 i;
+
+	mutex_lock(&v->pci.dev.lock);
+	v->paused = false;
+	for (i = 0; is_live(v) && i < v->loops_nr; i++)
+		virtio_loop_go_on(&v->loops[i]);
+	mutex_unlock(&v->pci.dev.lock);
+	virtio_resume(&v->pci.dev);
+}
+
 /**
  * virtio_quiesce() - &device_ops.quiesce
  * @dev: a virtio device
  * @err: filled on failure
  *
- * What is in flight is ended, not cancelled.
+ * What is in flight is ended, not cancelled. What the host does not end for a
+ * while is put aside where the device can do that.
  *
  * Return: 0, or -ETIMEDOUT.
  */
 int virtio_quiesce(struct device *dev, struct error *err)
 {
 	struct virtio_device *v = virtio_device_of(dev);
+	u32 i;
 
 	mutex_lock(&dev->lock);
 	v->paused = true;
 	queues_stop(v, false);
 	mutex_unlock(&dev->lock);
-	if (is_silent(v) || wait_silent(v, QUIESCE_LIMIT_NS))
+	if (is_silent(v) || wait_silent(v, QUIESCE_PATIENCE_NS))
 		return 0;
-	error_set(err, -ETIMEDOUT,
-		  "the host did not end requests within %llu s",
-		  QUIESCE_LIMIT_NS / 1000000000ULL);
-	virtio_resume(dev);
-	return -ETIMEDOUT;
+	for (i = 0; i < v->loops_nr; i++)
+		virtio_loop_hurry(&v->loops[i]);
+	if (wait_silent(v, QUIESCE_LIMIT_NS))
+		return 0;
+	give_up_pause(v);
+	return error_set(err, -ETIMEDOUT,
+			 "the host did not end requests within %llu s",
+			 (QUIESCE_PATIENCE_NS + QUIESCE_LIMIT_NS) /
+			 1000000000ULL);
 }
 
 /**

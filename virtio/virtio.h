@@ -62,6 +62,11 @@ enum virtio_next {
  *              more. What was taken is to be given back soon; with
  *              &virtio_queue.discard nobody wants it, so it may be cancelled.
  *              Called again when a reset comes after a pause. NULL: nothing
+ * @queue_hurry: on the queue's loop: a pause has waited for long. What can be
+ *               done again from its beginning is put aside, at once or a little
+ *               later (virtio_queue_put_aside()), and taken up again by
+ *               @queue_start; that is called without a stop before it, too,
+ *               when the pause is given up. NULL: nothing can
  */
 struct virtio_ops {
 	bool (*features_ok)(const struct virtio_device *v, u64 features);
@@ -71,6 +76,7 @@ struct virtio_ops {
 	enum virtio_next (*handle)(struct virtio_queue *q);
 	void (*queue_start)(struct virtio_queue *q);
 	void (*queue_stop)(struct virtio_queue *q);
+	void (*queue_hurry)(struct virtio_queue *q);
 };
 
 /**
@@ -254,8 +260,9 @@ struct virtio_device {
  * @device: queue_device
  * @size: queue_size
  * @vector: queue_msix_vector
- * @position: which chain is taken next, and given back next, for nothing is in
- *            flight: split ring: the driver's index; packed ring: the entry
+ * @position: which chain is taken next: split ring: the driver's index; packed
+ *            ring: the entry. It is the one that is given back next as well,
+ *            but for those that the device has put aside
  * @enabled: queue_enable
  * @wrap: packed ring: the wrap counter at @position
  */
@@ -282,7 +289,8 @@ struct virtio_queue_state {
  * @status: device_status
  * @generation: config_generation
  * @queues_nr: of @queues
- * @queues: all queues; nothing is in flight
+ * @queues: all queues; nothing is in flight, but a device may have put chains
+ *          aside, which it saves itself
  *
  * Embed it in the device's state struct (its size is a multiple of 8) and name
  * &virtio_state_desc in the device's table.
@@ -320,6 +328,7 @@ int virtio_state_check(const struct virtio_device *v,
 	__must_check;
 void virtio_state_load(struct virtio_device *v,
 		       const struct virtio_state *from);
+void virtio_queue_load_aside(struct virtio_queue *q, u16 slots);
 
 /* queue.c: on the queue's loop */
 bool virtio_queue_pop(struct virtio_queue *q, struct virtio_chain *chain,
@@ -328,6 +337,8 @@ void virtio_queue_unpop(struct virtio_queue *q,
 			const struct virtio_chain *chain);
 void virtio_queue_push(struct virtio_queue *q,
 		       const struct virtio_chain *chain, u32 len);
+void virtio_queue_put_aside(struct virtio_queue *q);
+void virtio_queue_take_up(struct virtio_queue *q);
 void virtio_queue_hold(struct virtio_queue *q);
 void virtio_queue_publish(struct virtio_queue *q);
 void virtio_queue_wake(struct virtio_queue *q);

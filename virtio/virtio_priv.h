@@ -42,6 +42,8 @@ void virtio_loop_init(struct virtio_loop *loop, struct virtio_device *v);
 int virtio_loop_start(struct virtio_loop *loop, u32 index, struct error *err)
 	__must_check;
 void virtio_loop_stop(struct virtio_loop *loop);
+void virtio_loop_hurry(struct virtio_loop *loop);
+void virtio_loop_go_on(struct virtio_loop *loop);
 void virtio_loop_ring(struct virtio_loop *loop);
 void virtio_queue_init(struct virtio_queue *q, struct virtio_device *v,
 		       u16 index, struct virtio_loop *loop);

@@ -707,6 +707,144 @@ TEST_F(blk, pause_with_requests_in_flight)
 	}
 }
 
+/* Requests of 4 KiB, the n-th at sector 8n: every second one reads, others write. */
+static void submit_mixed(SELF *self, u32 nr)
+{
+	u32 n;
+
+	for (n = 0; n < nr; n++) {
+		memset(self->ptr + 4096 * n, n % 2 ? (int)(0x40 + n) : 0, 4096);
+		if (submit(self, self->vq, n,
+			   n % 2 ? VIRTIO_BLK_T_OUT : VIRTIO_BLK_T_IN, n * 8,
+			   self->buf + 4096 * n, 4096) < 0)
+			abort();
+	}
+	virtio_driver_notify(self->vq);
+}
+
+static void fill_disk(SELF *self)
+{
+	memset(self->ptr, 0x33, 65536);
+	if (rw(self, VIRTIO_BLK_T_OUT, 0, 65536))
+		abort();
+}
+
+static bool were_done(SELF *self, u32 nr)
+{
+	u8 data[4096];
+	u32 n;
+
+	for (n = 0; n < nr; n++) {
+		peek(self, 4096ULL * n, data, sizeof(data));
+		if (status_of(self, n) ||
+		    !test_all(self->ptr + 4096 * n, n % 2 ? 0x40 + n : 0x33,
+			      4096) ||
+		    memcmp(data, self->ptr + 4096 * n, 4096))
+			return false;
+	}
+	return true;
+}
+
+/*
+ * The host does not end the middle ones of five requests, so others are given
+ * back before them. They are put aside, saved, and done again: nobody sees a
+ * thing.
+ */
+TEST_F(blk, a_pause_puts_aside_what_does_not_end)
+{
+	struct block_fault *fault = block_fault_attach(self->blk->disk);
+	u32 round, n, got, len;
+	u16 id;
+
+	for (round = 0; round < 2; round++) {
+		fill_disk(self);
+		block_fault_plan(fault, &(struct block_fault_plan){
+			.action = BLOCK_FAULT_HANG, .first = 2, .count = 3,
+		});
+		submit_mixed(self, 5);
+		while (block_fault_hanging(fault) < 3)
+			testvm_poll(self->vm);
+		for (got = 0; got < 2; got++)
+			ASSERT_TRUE(virtio_driver_wait(self->vq, &id, &len));
+		ASSERT_EQ(0, test_quiesce(self->dev));
+		EXPECT_EQ(0, block_fault_hanging(fault));
+		EXPECT_EQ(0, block_in_flight(self->blk->disk));
+		EXPECT_TRUE(virtio_driver_quiet(self->vq, 2));
+		if (round)
+			ASSERT_EQ(0, test_save_load(self->dev));
+		self->dev->class->ops->resume(self->dev);
+		for (; got < 5; got++)
+			ASSERT_TRUE(virtio_driver_wait(self->vq, &id, &len));
+		EXPECT_TRUE(were_done(self, 5));
+		EXPECT_TRUE(virtio_driver_quiet(self->vq, 2));
+		for (n = 0; n < 40; n++)
+			ASSERT_EQ(0, rw(self, VIRTIO_BLK_T_IN, 0, 512));
+	}
+	block_fault_detach(fault);
+}
+
+/* A reset forgets what was put aside. */
+TEST_F(blk, reset_of_what_was_put_aside)
+{
+	struct block_fault *fault;
+
+	/* It takes seconds, and has to do with no kind of ring. */
+	if (variant->features != RING_PACKED)
+		return;
+	fault = block_fault_attach(self->blk->disk);
+	hang(self, fault, 4);
+	ASSERT_EQ(0, test_quiesce(self->dev));
+	block_fault_plan(fault, &(struct block_fault_plan){ 0 });
+	self->dev->class->ops->reset(self->dev);
+	self->dev->class->ops->resume(self->dev);
+	EXPECT_EQ(0, block_fault_seen(fault));
+	EXPECT_EQ(0xee, status_of(self, 0));
+	virtio_driver_init(&self->drv, self->vm, TEST_SLOT);
+	self->buf = 0;
+	begin(self, variant->features | BLK_FEATURES);
+	EXPECT_EQ(0, rw(self, VIRTIO_BLK_T_IN, 0, 512));
+	block_fault_detach(fault);
+}
+
+/* One that the disk does not let go of: the pause fails, the guest runs on. */
+TEST_F(blk, a_pause_that_cannot_be)
+{
+	struct error err = ERROR_INIT;
+	struct block_fault *fault;
+	u32 got, len;
+	u16 id;
+
+	/* It takes seconds, and has to do with no kind of ring. */
+	if (variant->features != RING_SPLIT_EVENT)
+		return;
+	fault = block_fault_attach(self->blk->disk);
+	fill_disk(self);
+	block_fault_plan(fault, &(struct block_fault_plan){
+		.action = BLOCK_FAULT_HANG, .first = 2, .count = 1,
+		.stubborn = true,
+	});
+	submit_mixed(self, 6);
+	while (!block_fault_hanging(fault))
+		testvm_poll(self->vm);
+	EXPECT_EQ(-ETIMEDOUT, self->dev->class->ops->quiesce(self->dev, &err));
+	EXPECT_STREQ("the host did not end requests within 10 s", err.text);
+	EXPECT_EQ(1, block_fault_hanging(fault));
+	/* Others go on beside it, and new ones too. */
+	for (got = 0; got < 5; got++)
+		ASSERT_TRUE(virtio_driver_wait(self->vq, &id, &len));
+	ASSERT_LE(0, submit(self, self->vq, 7, VIRTIO_BLK_T_IN, 0,
+			    self->buf + 65536, 512));
+	virtio_driver_notify(self->vq);
+	ASSERT_TRUE(virtio_driver_wait(self->vq, &id, &len));
+	EXPECT_EQ(0, status_of(self, 7));
+	block_fault_release(fault);
+	ASSERT_TRUE(virtio_driver_wait(self->vq, &id, &len));
+	EXPECT_TRUE(were_done(self, 6));
+	ASSERT_EQ(0, test_quiesce(self->dev));
+	self->dev->class->ops->resume(self->dev);
+	block_fault_detach(fault);
+}
+
 /*
  * Stops that come twice, for a chain that cannot be and for a reset, right
  * before a queue is started and stopped again: none may be lost.
@@ -798,6 +936,67 @@ TEST_F(blk, state_of_another_disk)
 	state->sectors++;
 	EXPECT_EQ(-EINVAL, testvm_load(self->dev, state, &err));
 	free(state);
+	self->dev->class->ops->resume(self->dev);
+	EXPECT_EQ(0, rw(self, VIRTIO_BLK_T_IN, 0, 512));
+}
+
+/* What is to be done again comes from outside, too. */
+TEST_F(blk, state_with_requests_that_cannot_be)
+{
+	static const struct {
+		struct blk_again_view {
+			u16 queue;
+			u16 id;
+			u16 slots;
+			u16 out_nr;
+			u16 in_nr;
+		} again;
+		u32 numbers_nr;
+		u64 addr;
+		u64 len;
+		const char *why;
+	} cases[] = {
+		{ { 3, 0, 1, 1, 1 }, 4, 0x1000, 16, "there is no queue 3" },
+		{ { 2, 0, 1, 1, 1 }, 4, 0x1000, 16, "queue 2 has no request 0" },
+		{ { 0, 16, 1, 1, 1 }, 4, 0x1000, 16, "queue 0 has no request 16" },
+		{ { 0, 0, 17, 1, 1 }, 4, 0x1000, 16, NULL },
+		{ { 0, 0, 1, 1, 1 }, 2, 0x1000, 16, "there are too few" },
+		{ { 0, 0, 1, 1, 1 }, 6, 0x1000, 16, "there are too many" },
+		{ { 0, 0, 1, 200, 200 }, 800, 0x1000, 16, "more than" },
+		{ { 0, 0, 1, 1, 1 }, 4, 0x1000, 0, "are not in RAM" },
+		{ { 0, 0, 1, 1, 1 }, 4, 16 * MIB - 8, 16, "are not in RAM" },
+		{ { 0, 0, 1, 1, 1 }, 4, UINT64_MAX - 7, 16, "are not in RAM" },
+	};
+	struct blk_state_view {
+		struct virtio_state virtio;
+		u64 sectors;
+		u64 writeback;
+		u32 again_nr;
+		u32 numbers_nr;
+		struct blk_again_view again[1024];
+		u64 buffers[2 * 8192];
+	} *state;
+	u32 i, n;
+
+	ASSERT_EQ(sizeof(*state), self->dev->class->state->size);
+	ASSERT_EQ(0, test_quiesce(self->dev));
+	for (i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct error err = ERROR_INIT;
+
+		state = testvm_save(self->dev);
+		state->again_nr = 1;
+		state->again[0] = cases[i].again;
+		state->numbers_nr = cases[i].numbers_nr;
+		for (n = 0; n < state->numbers_nr; n += 2) {
+			state->buffers[n] = cases[i].addr;
+			state->buffers[n + 1] = cases[i].len;
+		}
+		EXPECT_EQ(-EINVAL, testvm_load(self->dev, state, &err));
+		if (cases[i].why)
+			EXPECT_NE(NULL, strstr(err.text, cases[i].why))
+				printf("# %u: %s\n", i, err.text);
+		free(state);
+	}
 	self->dev->class->ops->resume(self->dev);
 	EXPECT_EQ(0, rw(self, VIRTIO_BLK_T_IN, 0, 512));
 }

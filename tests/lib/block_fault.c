@@ -123,7 +123,13 @@ static bool unhang(struct block_fault *fault, struct block_req *req)
 static bool fault_cancel(struct block_req *req)
 {
 	struct block_fault *fault = fault_of(req);
+	bool stubborn;
 
+	pthread_mutex_lock(&fault->mutex);
+	stubborn = fault->plan.stubborn;
+	pthread_mutex_unlock(&fault->mutex);
+	if (stubborn)
+		return false;
 	if (unhang(fault, req)) {
 		block_complete_later(req, -ECANCELED);
 		return true;

@@ -47,6 +47,7 @@ enum block_fault_action {
  * @count: how many are hit, 0 for all that follow
  * @repeat: BLOCK_FAULT_RESULT: every operation of the request, not the first
  * @result: see enum block_fault_action
+ * @stubborn: BLOCK_FAULT_HANG: block_cancel() is of no use while this plan holds
  */
 struct block_fault_plan {
 	enum block_fault_action action;
@@ -55,6 +56,7 @@ struct block_fault_plan {
 	u64 count;
 	bool repeat;
 	int result;
+	bool stubborn;
 };
 
 struct block_fault;

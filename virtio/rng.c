@@ -8,8 +8,10 @@
  *
  * A guest that asks for more than RATE_BYTES in a second waits for the next
  * one, so that it cannot keep the main loop busy, with small buffers and empty
- * ones neither; what it waits for stays in the ring, so there is nothing to be
- * saved.
+ * ones neither; what it waits for stays in the ring. How much it may still have
+ * in this second is no state: that protects this host's main loop, and the guest
+ * cannot see it but as time. So a machine that comes to another host may have as
+ * much as any there.
  */
 #include <string.h>
 #include <sys/random.h>

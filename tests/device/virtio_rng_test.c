@@ -140,6 +140,38 @@ TEST_F(rng, the_rate_has_a_limit)
 	ASSERT_TRUE(virtio_driver_wait(vq, &id, &len));
 }
 
+/* Saved while it waits for the next second: it gets what it has asked for. */
+TEST_F(rng, a_wait_survives)
+{
+	const struct virtio_buf buf = { self->buf, 4096, true };
+	struct virtio_vq *vq = &self->drv.vq[0];
+	struct error err = ERROR_INIT;
+	u32 len, got = 0, asked = 0;
+	void *state;
+	u16 id;
+
+	for (;;) {
+		for (; virtio_driver_add(vq, &buf, 1, false) >= 0; asked++)
+			;
+		virtio_driver_notify(vq);
+		if (virtio_driver_quiet(vq, 100))
+			break;
+		/* That was one. */
+		got++;
+		while (virtio_driver_reap(vq, &id, &len))
+			got++;
+		ASSERT_GT(2000, asked);
+	}
+	ASSERT_LT(got, asked);
+	ASSERT_EQ(0, self->dev->class->ops->quiesce(self->dev, &err));
+	state = testvm_save(self->dev);
+	ASSERT_EQ(0, testvm_load(self->dev, state, &err));
+	free(state);
+	self->dev->class->ops->resume(self->dev);
+	for (; got < asked; got++)
+		ASSERT_TRUE(virtio_driver_wait(vq, &id, &len));
+}
+
 /* One that asks for nothing at all, or next to it, does not get away either. */
 TEST_F(rng, small_buffers_have_a_limit)
 {

@@ -329,9 +329,6 @@ static int net_realize(struct device *dev, struct error *err)
 	ret = choose_mac(card, err);
 	if (ret)
 		return ret;
-	if (card->config->mtu && card->config->mtu < NET_MTU_MIN)
-		return error_set(err, -EINVAL, "mtu=%u: is below %u",
-				 card->config->mtu, NET_MTU_MIN);
 	card->pairs = calloc(card->config->mq, sizeof(*card->pairs));
 	if (!card->pairs)
 		return error_set(err, -ENOMEM, "out of memory");
@@ -510,6 +507,7 @@ static bool is_none(const void *config)
 static const struct option_table net_options = {
 	.name = "network", .config_size = sizeof(struct net_config),
 	.positional = "mode", .opts = opts, .nr = ARRAY_SIZE(opts),
+	.check = net_config_check,
 };
 
 static const struct device_ops net_ops = {

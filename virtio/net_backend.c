@@ -7,6 +7,8 @@
  * and by an option when it comes from elsewhere and this host has no network
  * for it.
  */
+#include <arpa/inet.h>
+#include <net/if.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -134,7 +136,7 @@ static int none_open(const struct net_config *config, struct net_backend **out,
 
 static int check_mode(const struct net_config *config, struct error *err)
 {
-	static const char *const of_tap =
+	static const char of_tap[] =
 		"fd=, tapif=, script=, downscript= and mq= belong to mode=tap";
 	bool tap = config->fd != NET_NO_FD || config->tapif ||
 		   config->script || config->downscript || config->mq > 1;
@@ -144,14 +146,83 @@ static int check_mode(const struct net_config *config, struct error *err)
 				 "vhost=1: frames do not go through the host's vhost-net in this version");
 	if (config->mode == NET_MODE_USER && tap)
 		return error_set(err, -EINVAL, "mode=user: %s", of_tap);
-	if (config->mode == NET_MODE_TAP && config->hostfwd.nr)
-		return error_set(err, -EINVAL, "hostfwd= belongs to mode=user");
+	if (config->mode == NET_MODE_TAP &&
+	    (config->hostfwd.nr || config->guest_ip))
+		return error_set(err, -EINVAL,
+				 "mode=tap: hostfwd= and guest_ip= belong to mode=user");
 	if (config->mode == NET_MODE_TAP && config->fd != NET_NO_FD &&
 	    (config->tapif || config->script || config->mq > 1))
 		return error_set(err, -EINVAL,
 				 "fd=%u: is one open interface, so without tapif=, script= and mq=",
 				 config->fd);
 	return 0;
+}
+
+static int check_mac(const char *key, const char *text, struct error *err)
+{
+	u8 mac[ETH_ADDRESS];
+
+	if (!text || !net_mac_parse(text, mac, err))
+		return 0;
+	return error_prefix(err, "%s", key);
+}
+
+static int check_ip(const char *key, const char *text, struct error *err)
+{
+	struct in_addr addr;
+
+	if (!text || inet_pton(AF_INET, text, &addr) == 1)
+		return 0;
+	return error_set(err, -EINVAL, "%s=%.64s: is no IPv4 address", key,
+			 text);
+}
+
+static int check_forwards(const struct net_config *config, struct error *err)
+{
+	struct net_forward fwd;
+	u32 i;
+	int ret = 0;
+
+	if (config->hostfwd.nr > NET_FORWARDS_MAX)
+		return error_set(err, -EINVAL,
+				 "more than %u ports are forwarded",
+				 NET_FORWARDS_MAX);
+	for (i = 0; i < config->hostfwd.nr && !ret; i++)
+		ret = net_forward_parse(config->hostfwd.v[i], false, &fwd,
+					err);
+	return ret;
+}
+
+/**
+ * net_config_check() - do the options of a card make sense?
+ * @opaque: struct net_config
+ * @err: which does not
+ *
+ * Return: 0, or -EINVAL, or -EOPNOTSUPP.
+ */
+int net_config_check(const void *opaque, struct error *err)
+{
+	const struct net_config *config = opaque;
+	int ret = check_mode(config, err);
+
+	if (!ret)
+		ret = check_mac("guest_mac", config->guest_mac, err);
+	if (!ret)
+		ret = check_mac("host_mac", config->host_mac, err);
+	if (!ret)
+		ret = check_ip("guest_ip", config->guest_ip, err);
+	if (!ret)
+		ret = check_ip("host_ip", config->host_ip, err);
+	if (!ret)
+		ret = check_forwards(config, err);
+	if (!ret && config->tapif && strlen(config->tapif) >= IFNAMSIZ)
+		ret = error_set(err, -EINVAL,
+				"tapif=%.64s: a name has at most %u bytes",
+				config->tapif, IFNAMSIZ - 1);
+	if (!ret && config->mtu && config->mtu < NET_MTU_MIN)
+		ret = error_set(err, -EINVAL, "mtu=%u: is below %u",
+				config->mtu, NET_MTU_MIN);
+	return ret;
 }
 
 /**
@@ -173,7 +244,8 @@ int net_backend_open(const struct net_config *config, const char *card,
 		     bool arriving, struct net_backend **out,
 		     struct error *err)
 {
-	int ret = check_mode(config, err);
+	/* Once more: a restore replaces options one by one. */
+	int ret = net_config_check(config, err);
 
 	if (ret)
 		return ret;

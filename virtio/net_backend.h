@@ -188,6 +188,7 @@ u32 net_lane_send(struct net_lane *lane, const struct net_tx *tx, u32 nr)
 	__must_check;
 void net_lane_attach(struct net_lane *lane, bool on);
 
+int net_config_check(const void *opaque, struct error *err) __must_check;
 int net_mac_parse(const char *text, u8 mac[ETH_ADDRESS], struct error *err)
 	__must_check;
 int net_user_missing(struct error *err);

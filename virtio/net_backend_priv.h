@@ -10,6 +10,8 @@
 #include "virtio/net_backend.h"
 #include "vmm/base/log.h"
 
+#define NET_FORWARDS_MAX	64
+
 /**
  * struct net_forward - a port of the host that leads into the guest
  * @udp: UDP, else TCP

@@ -44,8 +44,7 @@
 #define IN_BYTES	(256U << 10)
 #define LENGTH_BYTES	4
 #define OUT_BYTES	(LENGTH_BYTES + NET_FRAME_MAX)
-#define FORWARDS_MAX	64
-#define ARGS_MAX	(24 + 2 * FORWARDS_MAX)
+#define ARGS_MAX	(24 + 2 * NET_FORWARDS_MAX)
 #define START_NS	10000000ULL
 #define RETRY_NS	200000000ULL
 #define RETRIES		25
@@ -86,7 +85,7 @@ struct net_passt {
 	u32 args_nr;
 	char *text[3];
 	char mtu[12];
-	struct net_forward forwards[FORWARDS_MAX];
+	struct net_forward forwards[NET_FORWARDS_MAX];
 	u32 forwards_nr;
 	int fd;
 	int theirs;
@@ -475,30 +474,7 @@ static int add_value(struct net_passt *p, u32 slot, const char *option,
 	return 0;
 }
 
-static int check_ip(const char *key, const char *text, struct error *err)
-{
-	struct in_addr addr;
-
-	if (!text || inet_pton(AF_INET, text, &addr) == 1)
-		return 0;
-	return error_set(err, -EINVAL, "%s=%.64s: is no IPv4 address", key,
-			 text);
-}
-
-static int check_values(const struct net_config *config, struct error *err)
-{
-	u8 mac[ETH_ADDRESS];
-	int ret = 0;
-
-	if (config->host_mac)
-		ret = net_mac_parse(config->host_mac, mac, err);
-	if (!ret)
-		ret = check_ip("guest_ip", config->guest_ip, err);
-	if (!ret)
-		ret = check_ip("host_ip", config->host_ip, err);
-	return ret;
-}
-
+/* So many at most: net_config_check(). */
 static int add_forwards(struct net_passt *p, const struct net_config *config,
 			bool probe, struct error *err)
 {
@@ -507,10 +483,6 @@ static int add_forwards(struct net_passt *p, const struct net_config *config,
 	u32 i;
 	int ret;
 
-	if (config->hostfwd.nr > FORWARDS_MAX)
-		return error_set(err, -EINVAL,
-				 "more than %u ports are forwarded",
-				 FORWARDS_MAX);
 	for (i = 0; i < config->hostfwd.nr; i++, fwd++) {
 		ret = net_forward_parse(config->hostfwd.v[i], probe, fwd, err);
 		if (ret)
@@ -584,9 +556,7 @@ int net_passt_open(const struct net_config *config, const char *card,
 	struct net_passt *p;
 	int ret;
 
-	ret = check_values(config, err);
-	if (!ret)
-		ret = net_user_missing(err);
+	ret = net_user_missing(err);
 	if (ret)
 		return ret;
 	p = calloc(1, sizeof(*p));

@@ -430,11 +430,8 @@ static int open_queues(struct net_tap *tap, const struct net_config *config,
 	u32 i;
 	int ret = 0;
 
-	if (strlen(name) >= sizeof(tap->name))
-		return error_set(err, -EINVAL,
-				 "tapif=%.64s: a name has at most %zu bytes",
-				 name, sizeof(tap->name) - 1);
-	memcpy(tap->name, name, strlen(name) + 1);
+	/* It fits: net_config_check(). */
+	snprintf(tap->name, sizeof(tap->name), "%s", name);
 	tap->vnet = true;
 	if (config->fd != NET_NO_FD)
 		ret = take_fd(tap, config->fd, err);

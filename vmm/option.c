@@ -688,10 +688,10 @@ void option_forget(const struct option_table *table, void *config)
 }
 
 /**
- * option_check() - is the configuration complete?
+ * option_check() - is the configuration complete, and can it be?
  * @table: the options
  * @config: the configuration
- * @err: names the first option that is missing
+ * @err: names the first option that is missing or cannot be
  *
  * Return: 0 or -EINVAL.
  */
@@ -717,6 +717,8 @@ int option_check(const struct option_table *table, const void *config,
 				    table->dashes ? "--" : "", opt->name,
 				    opt->arg ? opt->arg : "VALUE");
 	}
+	if (table->check && table->check(config, err))
+		return error_prefix(err, "%s", table->name);
 	return 0;
 }
 

@@ -101,6 +101,8 @@ struct option_desc {
  * @dashes: its options are written ``--name``, for messages
  * @opts: the options
  * @nr: how many
+ * @check: do the values make sense, each and together? By their text alone:
+ *         nothing of this host is looked at. NULL: any do
  */
 struct option_table {
 	const char *name;
@@ -109,6 +111,7 @@ struct option_table {
 	bool dashes;
 	const struct option_desc *opts;
 	u32 nr;
+	int (*check)(const void *config, struct error *err);
 };
 
 void *option_config_new(const struct option_table *table);

@@ -57,29 +57,42 @@ stop_card()
 # ---- words ----------------------------------------------------------------------
 
 net "mode that is none" 2 "mode" mode=frob
-net "MAC of a group" 1 "network0: guest_mac: MAC address 03:.* is that of a group" \
+net "MAC of a group" 2 "network: guest_mac: MAC address 03:.* is that of a group" \
 	mode=user,guest_mac=03:15:15:15:15:15
-net "MAC of nobody" 1 "network0: guest_mac: MAC address 00:.* is that of nobody" \
+net "MAC of nobody" 2 "network: guest_mac: MAC address 00:.* is that of nobody" \
 	mode=user,guest_mac=00:00:00:00:00:00
-net "MAC that is none" 1 "network0: guest_mac: \"02:15\" is no MAC address" \
+net "MAC that is none" 2 "network: guest_mac: \"02:15\" is no MAC address" \
 	mode=user,guest_mac=02:15
-net "MAC with more behind" 1 "is no MAC address" \
+net "MAC with more behind" 2 "is no MAC address" \
 	mode=user,guest_mac=02:15:15:15:15:15:15
-net "MAC in words" 1 "is no MAC address" mode=user,guest_mac=xx:yy
+net "MAC in words" 2 "is no MAC address" mode=user,guest_mac=xx:yy
+net "MAC of the host's end" 2 "network: host_mac: MAC address ff:.* of a group" \
+	mode=tap,host_mac=ff:ff:ff:ff:ff:ff
 net "no pairs of queues" 2 "mq=0: out of range, give 1 to 8" mode=tap,mq=0
 net "too many pairs of queues" 2 "mq=9: out of range" mode=tap,mq=9
-net "pairs of queues with passt" 1 "network0: mode=user: .* belong to mode=tap" \
-	mode=user,mq=2
-net "a forwarded port with a tap" 1 "network0: hostfwd= belongs to mode=user" \
+for key in mq=2 fd=5 tapif=tap0 script=none downscript=none; do
+	net "passt and $key" 2 "network: mode=user: .* belong to mode=tap" \
+		"mode=user,$key"
+done
+net "a forwarded port with a tap" 2 \
+	"network: mode=tap: hostfwd= and guest_ip= belong to mode=user" \
 	mode=tap,hostfwd=tcp::2222-:22
-net "vhost" 1 "network0: vhost=1: " mode=tap,vhost
+net "a guest's address with a tap" 2 "network: mode=tap: .* belong to mode=user" \
+	mode=tap,guest_ip=192.168.33.15
+net "a descriptor and a name" 2 "network: fd=5: is one open interface" \
+	mode=tap,fd=5,tapif=tap0
+net "vhost" 2 "network: vhost=1: " mode=tap,vhost
 net "other transport" 2 "trans=mmio: give pci" mode=tap,trans=mmio
-net "MTU too small" 1 "network0: mtu=40: is below 68" mode=tap,mtu=40
+net "MTU too small" 2 "network: mtu=40: is below 68" mode=tap,mtu=40
 net "MTU too large" 2 "mtu=65536: out of range" mode=tap,mtu=65536
+net "gateway that is none" 2 "network: host_ip=nowhere: is no IPv4 address" \
+	mode=user,host_ip=nowhere
+net "address of a tap that is none" 2 "network: host_ip=1: is no IPv4 address" \
+	mode=tap,host_ip=1
+net "name of an interface too long" 2 "network: tapif=xxxxxxxxxxxxxxxx: " \
+	mode=tap,tapif=xxxxxxxxxxxxxxxx
 net "descriptor that is none" 1 "network0: fd=77: is no open tap interface" \
 	mode=tap,fd=77
-net "name of an interface too long" 1 "network0: tapif=xxxxxxxxxxxxxxxx: " \
-	mode=tap,tapif=xxxxxxxxxxxxxxxx
 bad "too many cards" 2 "a machine has at most 8 of them" run -k "$GUEST" \
 	-n none -n none -n none -n none -n none -n none -n none -n none -n none
 
@@ -89,16 +102,16 @@ fake_passt 'exec sleep 60'
 PATH="$work/bin:$PATH"
 for rule in tcp sctp:1-2 tcp:22 tcp::0-:22 tcp::65536-:22 tcp::22-:0 \
 	tcp::-:22 tcp::22-: tcp::x-:22 tcp::123456-:1; do
-	net "port that cannot be: $rule" 1 "network0: hostfwd=$rule: write" \
+	net "port that cannot be: $rule" 2 "network: hostfwd=$rule: write" \
 		"mode=user,hostfwd=$rule"
 done
-net "port of an address that is none" 1 \
-	"network0: hostfwd=.*: \"1.2.3\" is no IP address" \
+net "port of an address that is none" 2 \
+	"network: hostfwd=.*: \"1.2.3\" is no IP address" \
 	mode=user,hostfwd=tcp:1.2.3:2222-:22
 net "port of an address that is not ours" 1 \
 	"network0: hostfwd=.*: TCP port 2222 of this host: Cannot assign" \
 	mode=user,hostfwd=tcp:203.0.113.7:2222-:22
-net "address that is none" 1 "network0: guest_ip=1.2: is no IPv4 address" \
+net "address that is none" 2 "network: guest_ip=1.2: is no IPv4 address" \
 	mode=user,guest_ip=1.2
 if command -v perl >/dev/null; then
 	perl -MIO::Socket::INET -e '$s = IO::Socket::INET->new(Listen => 1,

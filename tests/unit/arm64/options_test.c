@@ -213,7 +213,7 @@ static void *make_tree(FIXTURE_DATA(options) *self, bool pmu, u64 seed)
 	static const u64 mpidr[] = { 0, 1 };
 	struct fdt_params p = {
 		.cmdline = "", .mpidr = mpidr, .cpus = ARRAY_SIZE(mpidr),
-		.its = true, .pmu = pmu, .kaslr_seed = seed,
+		.gic = GIC_V3_ITS, .pmu = pmu, .kaslr_seed = seed,
 	};
 	struct vm *vm = testvm_create(16 * MIB);
 	void *blob = NULL;

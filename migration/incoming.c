@@ -13,7 +13,8 @@
  * else is refused. Before the memory is attached only head and notes can come.
  *
  * Memory starts as zeros. A page is cleared only where something was written,
- * so that pages that are zero at the source take no memory here.
+ * and then it goes back to the host, so that pages that are zero at the source
+ * take no memory here, also when they were not zero before.
  *
  * Threads: incoming_frame() may run on several, for different pages, and the
  * channel meanwhile on none; attaching is done when no frame can come.
@@ -151,6 +152,7 @@ int incoming_attach(struct incoming *in, const struct image *image,
 {
 	u32 i;
 
+	in->memory = memory;
 	if (image->blocks_nr != memory->nr)
 		return error_set(err, -EINVAL,
 				 "%s: %u blocks of memory, the machine has %u",
@@ -164,7 +166,8 @@ int incoming_attach(struct incoming *in, const struct image *image,
 					 "%s: memory %s is not what the machine description has",
 					 in->ch.name, b->name);
 		in->blocks[i] = (struct incoming_block){
-			.pos = b->pos, .size = b->size, .host = m->host,
+			.pos = b->pos, .size = b->size, .gpa = m->gpa,
+			.host = m->host,
 			.written = calloc(BITMAP_WORDS(b->size / IMAGE_PAGE),
 					  sizeof(u64)),
 		};
@@ -203,13 +206,44 @@ static int receive_pages(struct incoming *in, struct incoming_block *b,
 	return frame_receive_payload(link, frame, b->host + offset, err);
 }
 
-static void clear_pages(struct incoming_block *b, u64 pos, u64 len)
+/* Pages in a row, from @page on, where something was written, or nothing was. */
+static u64 same_kind(struct incoming_block *b, u64 page, u64 end, bool written)
+{
+	u64 nr = 0;
+
+	while (page + nr < end &&
+	       bitmap_test_atomic(b->written, page + nr) == written)
+		nr++;
+	return nr;
+}
+
+/* The host has them back; what it does not take is cleared. */
+static void give_back(struct incoming *in, struct incoming_block *b, u64 page,
+		      u64 nr)
+{
+	u64 offset = page * IMAGE_PAGE, len = nr * IMAGE_PAGE, given = 0;
+
+	if (guest_memory_discard(in->memory, gpa_add(b->gpa, offset), len,
+				 &given) || given < len)
+		memset(b->host + offset, 0, len);
+	for (; nr; nr--, page++)
+		bitmap_clear_atomic(b->written, page);
+}
+
+static void clear_pages(struct incoming *in, struct incoming_block *b, u64 pos,
+			u64 len)
 {
 	u64 page = (pos - b->pos) / IMAGE_PAGE, end = page + len / IMAGE_PAGE;
+	u64 nr;
 
-	for (; page < end; page++)
-		if (bitmap_test_atomic(b->written, page))
-			memset(b->host + page * IMAGE_PAGE, 0, IMAGE_PAGE);
+	for (; page < end; page += nr) {
+		bool written = bitmap_test_atomic(b->written, page);
+
+		/* Nobody else has frames for these pages. */
+		nr = same_kind(b, page, end, written);
+		if (written)
+			give_back(in, b, page, nr);
+	}
 }
 
 /* ---- head and notes ----------------------------------------------------- */
@@ -302,6 +336,6 @@ int incoming_frame(struct incoming *in, struct frame_link *link,
 			   receive_notes(in, link, frame, err);
 	if (!b)
 		return refuse(in, frame, err);
-	clear_pages(b, frame->pos, frame->len);
+	clear_pages(in, b, frame->pos, frame->len);
 	return 0;
 }

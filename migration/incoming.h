@@ -15,12 +15,14 @@
  * struct incoming_block - a block of guest memory that arrives
  * @pos: its position in the image
  * @size: bytes
+ * @gpa: where the guest has it
  * @host: where it goes
  * @written: one bit a page: something other than zeros may be there
  */
 struct incoming_block {
 	u64 pos;
 	u64 size;
+	gpa_t gpa;
 	u8 *host;
 	_Atomic u64 *written;
 };
@@ -34,7 +36,8 @@ struct incoming_block {
  * @tail: the notes
  * @tail_pos: their position; 0 before the first of them
  * @tail_len: bytes that have arrived
- * @blocks: guest memory, once there is some
+ * @memory: the machine's memory, once there is some
+ * @blocks: its blocks
  * @blocks_nr: how many
  * @received: bytes of payload
  */
@@ -46,6 +49,7 @@ struct incoming {
 	u8 *tail;
 	u64 tail_pos;
 	u64 tail_len;
+	struct guest_memory *memory;
 	struct incoming_block blocks[IMAGE_BLOCKS_MAX];
 	u32 blocks_nr;
 	_Atomic u64 received;

@@ -41,6 +41,12 @@ static inline void bitmap_set_atomic(_Atomic u64 *map, u64 bit)
 	atomic_fetch_or(&map[bit / 64], BIT_ULL(bit % 64));
 }
 
+/* Clears one bit; other threads may change others. */
+static inline void bitmap_clear_atomic(_Atomic u64 *map, u64 bit)
+{
+	atomic_fetch_and(&map[bit / 64], ~BIT_ULL(bit % 64));
+}
+
 /* Looks at a bit that other threads may be setting. */
 static inline bool bitmap_test_atomic(_Atomic u64 *map, u64 bit)
 {

@@ -163,6 +163,20 @@ step_system()
 	[ "$(wc -l <"$summary")" -gt "$before" ] || failed "system: no result"
 }
 
+# foreign PROGRAM FILE: FILE runs an arm64 program that needs nothing but Linux.
+foreign()
+{
+	libs=$(sh tests/lib/sysroot.sh arm64)
+	libs=$libs/usr/lib/aarch64-linux-gnu:$libs/lib/aarch64-linux-gnu
+	mkdir -p "${2%/*}"
+	cat >"$2" <<-END
+		#!/bin/sh
+		exec qemu-aarch64 -L /usr/aarch64-linux-gnu \\
+			-E LD_LIBRARY_PATH=$libs "$(realpath "$1")" "\$@"
+	END
+	chmod +x "$2"
+}
+
 # Built for arm64, and run in an emulated machine: the tests that only arm64 has,
 # those whose machine may have its RAM elsewhere than at 0, and a stock kernel on
 # the NVMe disk: fio, save and restore, twenty hops under fio, and its ends.
@@ -184,6 +198,9 @@ step_arm64()
 	# shellcheck disable=SC2086
 	build "build for arm64" O="$arm64" ARCH=arm64 \
 		CROSS_COMPILE=aarch64-linux-gnu- all $programs || return
+	foreign "$arm64/lkvm" "$arm64/foreign/lkvm"
+	LKVM="$arm64/foreign/lkvm" LKVM_ARCH=arm64 sh tests/lib/run-tap.sh \
+		-p arm64: -s "$summary" tests/cli/man_test.sh </dev/null
 	# shellcheck disable=SC2086
 	DEB_ARCH=arm64 sh tests/system/programs.sh -s "$summary" $programs \
 		</dev/null

@@ -21,7 +21,10 @@ arch=${LKVM_ARCH:-$(uname -m | sed 's/x86_64/x86/;s/aarch64/arm64/')}
 options_of_page()
 {
 	awk -v arch="$arch" '
-	/^\.S[hs] / { away = /^\.Ss Options on / && $4 != arch }
+	/^\.S[hs] / {
+		away = /^\.Ss Options on / && $4 != arch
+		device = ""
+	}
 	away { next }
 	/^\.It Fl / {
 		letter = value = ""

@@ -53,6 +53,7 @@ packages()
 	arm64)
 		packages system
 		echo gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-system-arm
+		echo qemu-user
 		;;
 	debug)
 		packages system

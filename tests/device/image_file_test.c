@@ -114,7 +114,7 @@ FIXTURE_SETUP(file)
 	ASSERT_EQ(0, build(self)) TH_LOG("%s", self->err.text);
 	ASSERT_EQ(0, vm_start(self->vm, &self->err));
 	ASSERT_EQ(0, vm_resume(self->vm, &self->err));
-	test_random_fill(&self->rnd, testvm_ram(self->vm, 0, RAM), 5 * MIB);
+	test_random_fill(&self->rnd, testvm_ram(self->vm, TESTVM_RAM, RAM), 5 * MIB);
 	ASSERT_EQ(0, take(self)) TH_LOG("%s", self->err.text);
 	self->fd = open(self->path, O_RDWR | O_CLOEXEC);
 	ASSERT_EQ(0, fstat(self->fd, &st));

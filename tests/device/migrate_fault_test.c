@@ -529,8 +529,8 @@ static void check_sweep(struct __test_metadata *_metadata,
 					  self->result.text,
 					  self->target.err.text);
 	if (there)
-		EXPECT_EQ(0, memcmp(testvm_ram(self->vm, 0, RAM),
-				    testvm_ram(self->target.vm, 0, RAM), RAM));
+		EXPECT_EQ(0, memcmp(testvm_ram(self->vm, TESTVM_RAM, RAM),
+				    testvm_ram(self->target.vm, TESTVM_RAM, RAM), RAM));
 }
 
 static void sweep_one(struct __test_metadata *_metadata,

@@ -94,8 +94,8 @@ static bool fits(const struct cut *c, u32 type)
 /* What the other side has, so that it is told of the zeros. */
 static void clear_pages(struct vm *vm)
 {
-	memset(testvm_ram(vm, MIB, 64 * KIB), 0, 64 * KIB);
-	guest_memory_mark_dirty(&vm->memory, gpa(MIB), 64 * KIB);
+	memset(testvm_ram(vm, TESTVM_RAM + MIB, 64 * KIB), 0, 64 * KIB);
+	guest_memory_mark_dirty(&vm->memory, gpa(TESTVM_RAM + MIB), 64 * KIB);
 }
 
 static enum carriage cut_here(void *arg, struct carrier *carrier,
@@ -145,7 +145,7 @@ static void check_row(struct __test_metadata *_metadata,
 	struct cut cut = { .self = self, .row = row };
 	char target = row->target == 'c' ? 'b' : row->target;
 
-	test_random_fill(&self->rnd, testvm_ram(self->vm, MIB, 64 * KIB),
+	test_random_fill(&self->rnd, testvm_ram(self->vm, TESTVM_RAM + MIB, 64 * KIB),
 			 64 * KIB);
 	self->carrier_setup.see = cut_here;
 	self->carrier_setup.arg = &cut;

@@ -16,8 +16,8 @@ TEST_F(migrate, machine_runs_there_with_its_memory_and_disk)
 	EXPECT_TRUE(self->target.runs);
 	EXPECT_FALSE(runs_here(self));
 	ASSERT_NE(NULL, there);
-	EXPECT_EQ(0, memcmp(testvm_ram(self->vm, 0, RAM),
-			    testvm_ram(there, 0, RAM), RAM));
+	EXPECT_EQ(0, memcmp(testvm_ram(self->vm, TESTVM_RAM, RAM),
+			    testvm_ram(there, TESTVM_RAM, RAM), RAM));
 	/* The disk is the other one's. */
 	EXPECT_EQ(-EBUSY, device_disks_take(self->vm, &self->err));
 	end_target(self);

@@ -83,7 +83,7 @@ TEST_F(pci, ports_reach_the_same_registers)
 	const struct arch_resource *res = arch_resource_find("pci-host", 0);
 	struct vm *vm = self->vm;
 
-	if (!res)
+	if (!res || !res->pio)
 		SKIP(return, "no configuration ports on this architecture");
 	EXPECT_EQ(0, testvm_pio_read(vm, res->base, 4));
 	EXPECT_EQ(0xffffffff, testvm_pio_read(vm, res->base + 4, 4));
@@ -122,7 +122,7 @@ TEST_F(pci, bars_tell_their_size)
 	EXPECT_TRUE(pci_bar_mapped(&self->t->pci, 0));
 
 	put(vm, bar_reg(2), 0xffffffff, 4);
-	EXPECT_EQ(0xffffffc1, get(vm, bar_reg(2), 4));
+	EXPECT_EQ(test_has_ports() ? 0xffffffc1 : 0, get(vm, bar_reg(2), 4));
 	put(vm, bar_reg(3), 0xffffffff, 4);
 	EXPECT_EQ(0xffff0008, get(vm, bar_reg(3), 4));
 	put(vm, bar_reg(5), 0xffffffff, 4);
@@ -141,7 +141,7 @@ TEST_F(pci, bars_decode_at_power_on)
 	EXPECT_EQ(0, bar3 % TEST_BAR3);
 	EXPECT_LT(bar3, 4 * GIB);
 	EXPECT_TRUE(pci_bar_mapped(&self->t->pci, 0));
-	EXPECT_TRUE(pci_bar_mapped(&self->t->pci, 2));
+	EXPECT_EQ(test_has_ports(), pci_bar_mapped(&self->t->pci, 2));
 	EXPECT_TRUE(pci_bar_mapped(&self->t->pci, 3));
 	testvm_mmio_write(self->vm, bar0 + 8, 0x1122334455667788, 8);
 	EXPECT_EQ(0x1122334455667788, self->t->regs[1]);
@@ -179,10 +179,12 @@ TEST_F(pci, decode_bits_switch_bars_off)
 	self->t->regs[0] = 42;
 	put(vm, PCI_COMMAND, PCI_COMMAND_IO, 2);
 	EXPECT_EQ(0xffffffff, testvm_mmio_read(vm, bar0, 4));
-	EXPECT_EQ(42, testvm_pio_read(vm, port, 4));
+	if (test_has_ports())
+		EXPECT_EQ(42, testvm_pio_read(vm, port, 4));
 	put(vm, PCI_COMMAND, PCI_COMMAND_MEMORY, 2);
 	EXPECT_EQ(42, testvm_mmio_read(vm, bar0, 4));
-	EXPECT_EQ(0xffffffff, testvm_pio_read(vm, port, 4));
+	if (test_has_ports())
+		EXPECT_EQ(0xffffffff, testvm_pio_read(vm, port, 4));
 	EXPECT_EQ(2, self->t->commands);
 }
 
@@ -269,11 +271,11 @@ TEST_F(pci, gate_follows_bus_master)
 	struct guest_gate *gate = &self->dev->gate;
 	u32 word;
 
-	EXPECT_NE(0, guest_read(gate, gpa(0), &word, sizeof(word)));
+	EXPECT_NE(0, guest_read(gate, gpa(TESTVM_RAM), &word, sizeof(word)));
 	testvm_bus_master(self->vm, SLOT, true);
-	EXPECT_EQ(0, guest_read(gate, gpa(0), &word, sizeof(word)));
+	EXPECT_EQ(0, guest_read(gate, gpa(TESTVM_RAM), &word, sizeof(word)));
 	testvm_bus_master(self->vm, SLOT, false);
-	EXPECT_NE(0, guest_read(gate, gpa(0), &word, sizeof(word)));
+	EXPECT_NE(0, guest_read(gate, gpa(TESTVM_RAM), &word, sizeof(word)));
 }
 
 TEST_F(pci, intx_reaches_the_pin)
@@ -328,13 +330,13 @@ TEST_F(pci, d3hot_answers_configuration_only)
 	put(vm, pm, 3, 2);
 	EXPECT_EQ(3, get(vm, pm, 2) & PCI_PM_CTRL_STATE_MASK);
 	EXPECT_EQ(0xffffffff, testvm_mmio_read(vm, bar0, 4));
-	EXPECT_NE(0, guest_read(&self->dev->gate, gpa(0), &word, 4));
+	EXPECT_NE(0, guest_read(&self->dev->gate, gpa(TESTVM_RAM), &word, 4));
 	EXPECT_EQ(false, irq_gsi_level(&vm->irq, testvm_intx_gsi(SLOT)));
 	EXPECT_EQ(0x56781234, get(vm, PCI_VENDOR_ID, 4));
 
 	put(vm, pm, 0, 2);
 	EXPECT_EQ(42, testvm_mmio_read(vm, bar0, 4));
-	EXPECT_EQ(0, guest_read(&self->dev->gate, gpa(0), &word, 4));
+	EXPECT_EQ(0, guest_read(&self->dev->gate, gpa(TESTVM_RAM), &word, 4));
 	EXPECT_TRUE(irq_gsi_level(&vm->irq, testvm_intx_gsi(SLOT)));
 }
 
@@ -506,7 +508,7 @@ TEST_F(pci, loaded_machine_decodes_and_interrupts_as_before)
 	EXPECT_EQ(false, irq_gsi_level(&to->irq, testvm_intx_gsi(SLOT)));
 	host->class->ops->resume(host);
 	EXPECT_TRUE(irq_gsi_level(&to->irq, testvm_intx_gsi(SLOT)));
-	EXPECT_EQ(0, guest_read(&dev->gate, gpa(0), &word, 4));
+	EXPECT_EQ(0, guest_read(&dev->gate, gpa(TESTVM_RAM), &word, 4));
 	to_test(dev)->regs[0] = 42;
 	EXPECT_EQ(42, testvm_mmio_read(to, bar3, 4));
 	testvm_destroy(to);
@@ -520,7 +522,7 @@ TEST_F(pci, address_port_is_state_of_the_bridge)
 	void *state;
 	u32 *cf8;
 
-	if (!res)
+	if (!res || !res->pio)
 		SKIP(return, "no configuration ports on this architecture");
 	testvm_pio_write(self->vm, res->base, 0x80001804, 4);
 	state = testvm_save(host);

@@ -47,7 +47,7 @@ FIXTURE_SETUP(snapshot)
 	self->vm->description_len = 12;
 	ASSERT_EQ(0, vm_start(self->vm, &self->err));
 	ASSERT_EQ(0, vm_resume(self->vm, &self->err));
-	test_random_fill(&self->rnd, testvm_ram(self->vm, 0, RAM), 9 * MIB);
+	test_random_fill(&self->rnd, testvm_ram(self->vm, TESTVM_RAM, RAM), 9 * MIB);
 	strcpy(self->dir, "/var/tmp/lkvm-snapshot-XXXXXX");
 	ASSERT_NE(NULL, mkdtemp(self->dir));
 	snprintf(self->path, sizeof(self->path), "%s/vm.snap", self->dir);
@@ -115,8 +115,9 @@ TEST_F(snapshot, holds_memory_as_it_is_when_the_guest_stops)
 	while (!self->done) {
 		if (vm_phase_get(self->vm) == VM_RUNNING) {
 			test_random_fill(&self->rnd, buf, sizeof(buf));
-			ASSERT_EQ(0, guest_write(&gate, gpa(test_random_below(
-				&self->rnd, RAM - 512)), buf, sizeof(buf)));
+			ASSERT_EQ(0, guest_write(&gate, gpa(TESTVM_RAM +
+				test_random_below(&self->rnd, RAM - 512)), buf,
+						 sizeof(buf)));
 		}
 		iothread_run_once(&self->vm->loop, false);
 		/* Leave the processors to those who save, now and then. */
@@ -132,7 +133,7 @@ TEST_F(snapshot, holds_memory_as_it_is_when_the_guest_stops)
 	copy = malloc(RAM);
 	ASSERT_EQ(0, channel_pread_all(ch, copy, RAM, image->blocks[0].pos,
 				       &self->err));
-	EXPECT_EQ(0, memcmp(copy, testvm_ram(self->vm, 0, RAM), RAM));
+	EXPECT_EQ(0, memcmp(copy, testvm_ram(self->vm, TESTVM_RAM, RAM), RAM));
 	EXPECT_NE(NULL, image_find_note(image, IMAGE_OWNER,
 					IMAGE_NOTE_STATE));
 	EXPECT_STREQ("description",

@@ -401,7 +401,7 @@ FIXTURE_SETUP(migrate)
 		TH_LOG("%s", self->err.text);
 	description_free(d);
 	free(fdt);
-	test_random_fill(&self->rnd, testvm_ram(self->vm, MIB, 2 * MIB),
+	test_random_fill(&self->rnd, testvm_ram(self->vm, TESTVM_RAM + MIB, 2 * MIB),
 			 2 * MIB);
 	ASSERT_EQ(0, vm_resume(self->vm, &self->err));
 }

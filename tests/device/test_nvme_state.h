@@ -92,8 +92,8 @@ static inline struct device *move(struct _test_data_state *self, const void *sta
 		 test_nvme_image(&self->t, 1, path, sizeof(path)),
 		 test_nvme_image(&self->t, 2, path2, sizeof(path2)));
 	self->second = testvm_create(bytes);
-	memcpy(testvm_ram(self->second, MIB, bytes - MIB),
-	       testvm_ram(self->t.vm, MIB, bytes - MIB), bytes - MIB);
+	memcpy(testvm_ram(self->second, TESTVM_RAM + MIB, bytes - MIB),
+	       testvm_ram(self->t.vm, TESTVM_RAM + MIB, bytes - MIB), bytes - MIB);
 	block_fault_release(self->fault);
 	block_fault_detach(self->fault);
 	self->fault = NULL;

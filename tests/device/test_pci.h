@@ -3,7 +3,7 @@
  * DOC: a PCI function for tests
  *
  * Device class "test-pci", registered in the test program that includes this
- * file: a 64-bit BAR of plain memory, a BAR of I/O ports, a 32-bit BAR,
+ * file: a 64-bit BAR of plain memory, a BAR of I/O ports if there are, a 32-bit BAR,
  * MSI-X in BAR 4, and counters of what it was told. No other program has it.
  */
 #ifndef TESTS_DEVICE_TEST_PCI_H
@@ -96,6 +96,12 @@ static const struct pci_ident test_ident = {
 	.intx = true,
 };
 
+/* Not every architecture has a window for BARs of I/O ports. */
+static inline bool test_has_ports(void)
+{
+	return arch_layout.pci_pio.size;
+}
+
 static int test_build(struct test_pci *t, struct error *err)
 {
 	struct pci_device *pci = &t->pci;
@@ -103,7 +109,7 @@ static int test_build(struct test_pci *t, struct error *err)
 
 	ret = pci_bar_add(pci, 0, TEST_BAR0, PCI_BAR_MMIO64, &test_bar_ops, t,
 			  err);
-	if (!ret)
+	if (!ret && test_has_ports())
 		ret = pci_bar_add(pci, 2, TEST_BAR2, PCI_BAR_PIO,
 				  &test_bar_ops, t, err);
 	if (!ret)

@@ -18,7 +18,8 @@
 #define SLOT		3
 #define RAM		(32 * MIB)
 #define PAGE		4096ULL
-#define AREA		(16 * MIB)	/* pages that the tests give away */
+#define AREA		(TESTVM_RAM + 16 * MIB)	/* pages that the tests give away */
+#define RAM_END		(TESTVM_RAM + RAM)
 #define FEATURES	(VIRTIO_F_VERSION_1 | BALLOON_F_STATS_VQ |	\
 			 BALLOON_F_DEFLATE_ON_OOM | BALLOON_F_REPORTING)
 
@@ -159,15 +160,15 @@ TEST_F(balloon, inflated_pages_go_and_others_stay)
 TEST_F(balloon, pages_that_are_none)
 {
 	u32 page[] = {
-		0xffffffff, RAM / PAGE, RAM / PAGE - 1, 0xfffffffe,
-		RAM / PAGE + 1, 0x80000000,
+		0xffffffff, RAM_END / PAGE, RAM_END / PAGE - 1, 0xfffffffe,
+		RAM_END / PAGE + 1, 0x80000000,
 	};
 	struct virtio_buf buf = { self->list, 7, false };
 
-	*(u8 *)testvm_ram(self->vm, RAM - 1, 1) = 1;
+	*(u8 *)testvm_ram(self->vm, RAM_END - 1, 1) = 1;
 	give(&self->drv, BALLOON_QUEUE_INFLATE, self->list, page,
 	     ARRAY_SIZE(page));
-	EXPECT_EQ(0, byte_at(self->vm, RAM - 1));
+	EXPECT_EQ(0, byte_at(self->vm, RAM_END - 1));
 	EXPECT_EQ(5, counter(self->dev, "pages-refused"));
 	/* No whole numbers, nothing to read. */
 	virtio_driver_exec(&self->drv.vq[BALLOON_QUEUE_INFLATE], &buf, 1,

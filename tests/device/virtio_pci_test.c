@@ -7,6 +7,7 @@
 #include "tests/device/test_virtio_dev.h"
 
 #define RAM	(16 * MIB)
+#define AT(_to)	(TESTVM_RAM + (_to))	/* in RAM */
 #define GOOD	(VIRTIO_F_VERSION_1 | TEST_FEATURE | RING_EXTRAS)
 
 FIXTURE(vpci)
@@ -226,14 +227,17 @@ struct place {
 
 TEST_F(vpci, queues_that_cannot_be)
 {
-	static const struct place bad[] = {
-		{ 0x10008, 0x20000, 0x30000 }, { 0x10000, 0x20001, 0x30000 },
-		{ 0x10000, 0x20000, 0x30002 }, { RAM, 0x20000, 0x30000 },
-		{ RAM - 16, 0x20000, 0x30000 }, { 0x10000, RAM - 4, 0x30000 },
-		{ 0x10000, 0x20000, RAM - 8 },
-		{ UINT64_MAX - 15, 0x20000, 0x30000 },
-		{ 0x10000, UINT64_MAX - 1, 0x30000 },
-		{ 0xfee00000, 0x20000, 0x30000 },
+	const struct place bad[] = {
+		{ AT(0x10008), AT(0x20000), AT(0x30000) },
+		{ AT(0x10000), AT(0x20001), AT(0x30000) },
+		{ AT(0x10000), AT(0x20000), AT(0x30002) },
+		{ AT(RAM), AT(0x20000), AT(0x30000) },
+		{ AT(RAM - 16), AT(0x20000), AT(0x30000) },
+		{ AT(0x10000), AT(RAM - 4), AT(0x30000) },
+		{ AT(0x10000), AT(0x20000), AT(RAM - 8) },
+		{ UINT64_MAX - 15, AT(0x20000), AT(0x30000) },
+		{ AT(0x10000), UINT64_MAX - 1, AT(0x30000) },
+		{ 0xfee00000, AT(0x20000), AT(0x30000) },
 	};
 	static const u64 kinds[] = { GOOD, GOOD | VIRTIO_F_RING_PACKED };
 	u32 i, k;
@@ -275,9 +279,9 @@ TEST_F(vpci, queue_registers)
 	put(self, VIRTIO_REG_CONFIG_VECTOR, 0xfffe, 2);
 	EXPECT_EQ(0xffff, get(self, VIRTIO_REG_CONFIG_VECTOR, 2));
 	/* Enabled by 1 only, and then nothing of it can be changed. */
-	put(self, VIRTIO_REG_QUEUE_DESC, 0x10000, 8);
-	put(self, VIRTIO_REG_QUEUE_DRIVER, 0x20000, 8);
-	put(self, VIRTIO_REG_QUEUE_DEVICE, 0x30000, 8);
+	put(self, VIRTIO_REG_QUEUE_DESC, AT(0x10000), 8);
+	put(self, VIRTIO_REG_QUEUE_DRIVER, AT(0x20000), 8);
+	put(self, VIRTIO_REG_QUEUE_DEVICE, AT(0x30000), 8);
 	put(self, VIRTIO_REG_QUEUE_ENABLE, 2, 2);
 	EXPECT_EQ(0, get(self, VIRTIO_REG_QUEUE_ENABLE, 2));
 	put(self, VIRTIO_REG_QUEUE_ENABLE, 1, 2);
@@ -287,7 +291,7 @@ TEST_F(vpci, queue_registers)
 	put(self, VIRTIO_REG_QUEUE_DESC, 0, 8);
 	EXPECT_EQ(1, get(self, VIRTIO_REG_QUEUE_ENABLE, 2));
 	EXPECT_EQ(64, get(self, VIRTIO_REG_QUEUE_SIZE, 2));
-	EXPECT_EQ(0x10000, get(self, VIRTIO_REG_QUEUE_DESC, 8));
+	EXPECT_EQ(AT(0x10000), get(self, VIRTIO_REG_QUEUE_DESC, 8));
 	/* A packed ring may have any size. */
 	virtio_driver_negotiate(&self->drv, GOOD | VIRTIO_F_RING_PACKED);
 	put(self, VIRTIO_REG_QUEUE_SELECT, 1, 2);
@@ -665,7 +669,7 @@ TEST_F(vpci, states_that_cannot_be)
 			q->vector = TEST_VECTORS;
 			break;
 		case 9:
-			q->desc = RAM;
+			q->desc = AT(RAM);
 			break;
 		case 10:
 			q->wrap = 1;

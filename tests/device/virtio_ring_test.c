@@ -6,6 +6,7 @@
 
 #define RAM	(16 * MIB)
 #define BUF	(1 * MIB)
+#define RAM_END	(TESTVM_RAM + RAM)
 
 FIXTURE(ring)
 {
@@ -495,11 +496,11 @@ struct bad_buf {
 
 TEST_F(ring, buffers_that_are_not_in_ram)
 {
-	static const struct bad_buf bad[] = {
-		{ RAM, 1 }, { RAM - 1, 2 }, { UINT64_MAX, 1 },
+	const struct bad_buf bad[] = {
+		{ RAM_END, 1 }, { RAM_END - 1, 2 }, { UINT64_MAX, 1 },
 		{ UINT64_MAX - 10, 100 }, { UINT64_MAX, UINT32_MAX },
-		{ 0xfee00000, 4 }, { 0, UINT32_MAX }, { 1ULL << 63, 16 },
-		{ 4096, 0 },
+		{ 0xfee00000, 4 }, { TESTVM_RAM, UINT32_MAX }, { 1ULL << 63, 16 },
+		{ TESTVM_RAM + 4096, 0 },
 	};
 	u32 i;
 
@@ -579,9 +580,9 @@ TEST_F(ring, bad_tables)
 			TH_LOG("length %u", lens[i]);
 	}
 	/* Not in RAM, or not all of it. */
-	put_ring(self, 0, RAM, 16, flags, 0);
+	put_ring(self, 0, RAM_END, 16, flags, 0);
 	EXPECT_TRUE(is_refused(self, 0, 1));
-	put_ring(self, 0, RAM - 16, 32, flags, 0);
+	put_ring(self, 0, RAM_END - 16, 32, flags, 0);
 	EXPECT_TRUE(is_refused(self, 0, 1));
 	put_ring(self, 0, UINT64_MAX - 15, 32, flags, 0);
 	EXPECT_TRUE(is_refused(self, 0, 1));
@@ -599,7 +600,7 @@ TEST_F(ring, bad_tables)
 	if (!self->packed)
 		EXPECT_TRUE(is_refused(self, 0, 1));
 	/* A bad buffer in a table, and a next one beyond it. */
-	put_desc(self, table, 0, RAM, 8, 0, 0);
+	put_desc(self, table, 0, RAM_END, 8, 0, 0);
 	put_ring(self, 0, table_gpa, 16, flags, 0);
 	EXPECT_TRUE(is_refused(self, 0, 1));
 	put_desc(self, table, 0, self->buf, 8, VIRTQ_DESC_F_NEXT, 5);
@@ -665,7 +666,7 @@ TEST_F(ring, noise)
 
 			/* Often in RAM, often short. */
 			if (test_random_below(&rnd, 4)) {
-				*addr %= RAM;
+				*addr = TESTVM_RAM + *addr % RAM;
 				*(u32 *)(addr + 1) %= 8192;
 			}
 		}

@@ -27,7 +27,8 @@
 #define NVME_DRIVER_PAGE	4096U
 #define NVME_DRIVER_QUEUES	65		/* admin and 64 I/O queues */
 #define NVME_DRIVER_TIMEOUT_MS	20000U
-#define NVME_DRIVER_ARENA	(1ULL << 20)	/* the arena begins here */
+/* The arena begins here. */
+#define NVME_DRIVER_ARENA	(TESTVM_RAM + (1ULL << 20))
 
 /**
  * struct nvme_pair - a submission queue and a completion queue of its own

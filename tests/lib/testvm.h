@@ -13,8 +13,12 @@
 #define TESTS_LIB_TESTVM_H
 
 #include "devices/pci/pci.h"
+#include "vmm/arch.h"
 #include "vmm/device.h"
 #include "vmm/vm.h"
+
+/* Where RAM begins on this architecture. */
+#define TESTVM_RAM		arch_layout.ram_low.base
 
 /* Where testvm_msix_enable() sends messages; data is the vector's number. */
 #define TESTVM_MSI_ADDR(slot)	(0xfee00000ULL | (slot) << 12)

@@ -83,7 +83,7 @@ void virtio_driver_init(struct virtio_driver *drv, struct vm *vm, u32 slot)
 	drv->slot = slot;
 	drv->timeout_ms = 20000;
 	drv->arena_next = VIRTIO_DRIVER_ARENA;
-	drv->arena_end = vm->memory.blocks[0].size;
+	drv->arena_end = TESTVM_RAM + vm->memory.blocks[0].size;
 	cap = testvm_config_read(vm, slot, PCI_CAPABILITY_LIST, 1);
 	for (seen = 0; cap && seen < 48; seen++) {
 		if (testvm_config_read(vm, slot, cap, 1) == PCI_CAP_ID_VNDR)

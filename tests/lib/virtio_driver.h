@@ -20,7 +20,8 @@
 
 #define VIRTIO_DRIVER_QUEUES	32
 #define VIRTIO_DRIVER_ENTRIES	1024
-#define VIRTIO_DRIVER_ARENA	(1ULL << 20)	/* the arena begins here */
+/* The arena begins here. */
+#define VIRTIO_DRIVER_ARENA	(TESTVM_RAM + (1ULL << 20))
 
 /**
  * struct virtio_buf - one buffer of a chain

@@ -58,7 +58,7 @@ add_modules()
 # make_root DIR: everything around /work.
 make_root()
 {
-	for dir in dev proc sys tmp run root out bin sbin usr/bin usr/sbin \
+	for dir in dev proc sys tmp var/tmp run root out bin sbin usr/bin usr/sbin \
 		modules; do
 		mkdir -p "$1/$dir"
 	done

@@ -5,11 +5,15 @@
 #include <elf.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #include "tests/lib/harness.h"
 
 #include "migration/image.h"
+#include "migration/restore.h"
 #include "tests/lib/channel_fault.h"
+#include "vmm/arch.h"
 
 #define LOW_PAGES	24
 #define HIGH_PAGES	40
@@ -24,6 +28,7 @@ struct world {
 	u8 *low;
 	u8 *high;
 	u64 size;
+	u16 machine;
 };
 
 static void fill_pages(struct world *w, u8 *pages, u64 n)
@@ -70,7 +75,7 @@ static int save(struct world *w, struct channel *ch, struct error *err)
 	u64 page;
 	int ret;
 
-	ret = image_create(ch, EM_X86_64, &image, err);
+	ret = image_create(ch, w->machine, &image, err);
 	if (!ret)
 		ret = image_add_block(image, "ram-low", 0,
 				      LOW_PAGES * IMAGE_PAGE, err);
@@ -149,6 +154,7 @@ FIXTURE(image) {
 FIXTURE_SETUP(image)
 {
 	world_init(&self->w);
+	self->w.machine = EM_X86_64;
 }
 
 FIXTURE_TEARDOWN(image)
@@ -420,6 +426,27 @@ TEST_F(image, a_flipped_bit_of_memory_is_found_by_verify)
 		w->medium[at] ^= (u8)(1 << (i % 8));
 	}
 	EXPECT_EQ(0, open_and_verify(w));
+}
+
+/* In one line, which says whose it is. */
+TEST_F(image, another_architecture_is_not_restored)
+{
+	struct world *w = &self->w;
+	struct restore *r = NULL;
+	char path[64];
+	int fd;
+
+	w->machine = arch_elf_machine == EM_X86_64 ? EM_AARCH64 : EM_X86_64;
+	ASSERT_EQ(0, make_image(w));
+	fd = memfd_create("image", MFD_CLOEXEC);
+	ASSERT_EQ((ssize_t)w->size, write(fd, w->medium, w->size));
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	EXPECT_EQ(-ENOTSUP, restore_open(path, &r, &w->err));
+	EXPECT_NE(NULL, strstr(w->err.text, "of another architecture (ELF"));
+	EXPECT_NE(NULL, strstr(w->err.text, arch_name));
+	EXPECT_EQ(NULL, strchr(w->err.text, '\n'));
+	EXPECT_EQ(NULL, r);
+	close(fd);
 }
 
 TEST_F(image, blocks_that_do_not_fit_are_refused)

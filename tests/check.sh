@@ -189,12 +189,12 @@ step_arm64()
 		return
 	fi
 	arm64="$O/arm64"
-	programs="$arm64/tests/unit/arm64/boot_test
-		$arm64/tests/unit/arm64/options_test
-		$arm64/tests/unit/state_rules_test
-		$arm64/tests/device/arm64/primecell_test
-		$arm64/tests/device/serial_test
-		$arm64/tests/device/platform_test"
+	programs=$(for source in tests/*/arm64/*_test.c; do
+		echo "$arm64/${source%.c}"
+	done)
+	for name in unit/state_rules device/serial device/platform kvm/end; do
+		programs="$programs $arm64/tests/${name}_test"
+	done
 	# shellcheck disable=SC2086
 	build "build for arm64" O="$arm64" ARCH=arm64 \
 		CROSS_COMPILE=aarch64-linux-gnu- all $programs || return

@@ -119,11 +119,25 @@ static enum virtio_next vcon_handle(struct virtio_queue *q)
 	return give_input(c, port_of(c, q), q);
 }
 
+static void tell_size(struct vcon *c)
+{
+	struct vcon_port *p = &c->ports[0];
+
+	if (!c->multiport || !c->sized || c->paused || !p->ready ||
+	    atomic_load(&c->size) == c->size_told)
+		return;
+	p->due |= VCON_DUE_SIZE;
+	virtio_queue_wake(&c->v.queues[VCON_QUEUE_CTRL_RX]);
+}
+
 static void vcon_queue_start(struct virtio_queue *q)
 {
 	struct vcon *c = to_vcon(q->v);
 
 	c->multiport = virtio_has(q->v, VCON_F_MULTIPORT);
+	c->sized = virtio_has(q->v, VCON_F_SIZE);
+	/* A state that was loaded may come from a terminal of another size. */
+	tell_size(c);
 }
 
 static void vcon_queue_stop(struct virtio_queue *q)
@@ -141,6 +155,7 @@ static void forget_all(void *arg)
 	u32 i;
 
 	c->multiport = false;
+	c->sized = false;
 	c->size_told = atomic_load(&c->size);
 	for (i = 0; i < c->ports_nr; i++) {
 		struct vcon_port *p = &c->ports[i];
@@ -196,12 +211,7 @@ static void poked(struct loop_call *call)
 	p->writable = true;
 	virtio_queue_wake(vcon_rx(c, p));
 	virtio_queue_wake(vcon_tx(c, p));
-	if (!c->multiport || c->paused || !p->ready ||
-	    atomic_load(&c->size) == c->size_told)
-		return;
-	if (virtio_has(&c->v, VCON_F_SIZE))
-		p->due |= VCON_DUE_SIZE;
-	virtio_queue_wake(&c->v.queues[VCON_QUEUE_CTRL_RX]);
+	tell_size(c);
 }
 
 static void terminal_ready(struct console_client *client)

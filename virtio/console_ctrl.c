@@ -168,7 +168,7 @@ static void port_ready(struct vcon *c, struct vcon_port *p, u16 value)
 {
 	u32 due = p->id ? VCON_DUE_NAME : VCON_DUE_CONSOLE;
 
-	if (!p->id && virtio_has(&c->v, VCON_F_SIZE))
+	if (!p->id && c->sized)
 		due |= VCON_DUE_SIZE;
 	p->ready = value;
 	port_forget(p, value ? due : 0);

@@ -87,6 +87,7 @@ struct vcon_port {
  * @epoll: tells of all sockets
  * @watch: watches @epoll
  * @multiport: VCON_F_MULTIPORT was negotiated
+ * @sized: VCON_F_SIZE was negotiated
  * @paused: nothing changes
  * @ports: the ports
  * @ports_nr: how many, with port 0
@@ -107,6 +108,7 @@ struct vcon {
 	int epoll;
 	struct io_watch watch;
 	bool multiport;
+	bool sized;
 	bool paused;
 	struct vcon_port ports[VCON_PORTS_MAX];
 	u32 ports_nr;

@@ -56,12 +56,20 @@ static void power_on(struct virtio_device *v)
 		blk_queue_forget(&blk->queues[i]);
 }
 
+static void queue_reset(struct virtio_queue *vq)
+{
+	struct blk *blk = container_of(vq->v, struct blk, v);
+
+	blk_queue_forget(&blk->queues[vq->index]);
+}
+
 static const struct virtio_ops blk_virtio_ops = {
 	.reset		= power_on,
 	.config_written	= config_written,
 	.handle		= blk_handle,
 	.queue_start	= blk_queue_start,
 	.queue_stop	= blk_queue_stop,
+	.queue_reset	= queue_reset,
 	.queue_hurry	= blk_queue_hurry,
 };
 

@@ -203,6 +203,10 @@ static int check_again(const struct blk *blk, const struct blk_state *state,
 	if (s->queue >= blk->config->queues)
 		return error_set(err, -EINVAL, "queue: there is no queue %u",
 				 s->queue);
+	/* Only a queue that was running has taken some. */
+	if (!(state->virtio.status & VIRTIO_STATUS_DRIVER_OK))
+		return error_set(err, -EINVAL,
+				 "queue: the driver has not begun");
 	q = &state->virtio.queues[s->queue];
 	if (!q->enabled || s->id >= q->size)
 		return error_set(err, -EINVAL,

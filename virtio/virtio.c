@@ -163,7 +163,11 @@ void virtio_queue_enable(struct virtio_queue *q)
 /* As at power-on, but for what belongs to the device. */
 static void queue_reset_end(struct virtio_queue *q)
 {
+	const struct virtio_ops *ops = q->v->setup.ops;
+
 	queue_power_on(q);
+	if (ops->queue_reset)
+		ops->queue_reset(q);
 	virtio_pci_events_move(q->v);
 }
 

@@ -62,6 +62,9 @@ enum virtio_next {
  *              more. What was taken is to be given back soon; with
  *              &virtio_queue.discard nobody wants it, so it may be cancelled.
  *              Called again when a reset comes after a pause. NULL: nothing
+ * @queue_reset: the queue has been reset by itself and does not run: what was
+ *               put aside of it is forgotten. Under the device's lock, on any
+ *               thread. NULL: nothing can be put aside
  * @queue_hurry: on the queue's loop: a pause has waited for long. What can be
  *               done again from its beginning is put aside, at once or a little
  *               later (virtio_queue_put_aside()), and taken up again by
@@ -76,6 +79,7 @@ struct virtio_ops {
 	enum virtio_next (*handle)(struct virtio_queue *q);
 	void (*queue_start)(struct virtio_queue *q);
 	void (*queue_stop)(struct virtio_queue *q);
+	void (*queue_reset)(struct virtio_queue *q);
 	void (*queue_hurry)(struct virtio_queue *q);
 };
 

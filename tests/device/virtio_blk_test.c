@@ -940,17 +940,89 @@ TEST_F(blk, state_of_another_disk)
 	EXPECT_EQ(0, rw(self, VIRTIO_BLK_T_IN, 0, 512));
 }
 
+/* What blk_state.c keeps to itself. */
+struct blk_again_view {
+	u16 queue;
+	u16 id;
+	u16 slots;
+	u16 out_nr;
+	u16 in_nr;
+};
+
+struct blk_state_view {
+	struct virtio_state virtio;
+	u64 sectors;
+	u64 writeback;
+	u32 again_nr;
+	u32 numbers_nr;
+	struct blk_again_view again[1024];
+	u64 buffers[2 * 8192];
+};
+
+/* One request of queue 0 that is to be done again. */
+static void put_again(struct blk_state_view *state, u16 slots)
+{
+	state->again_nr = 1;
+	state->again[0] = (struct blk_again_view){ 0, 0, slots, 1, 1 };
+	state->numbers_nr = 4;
+	state->buffers[0] = 0x1000;
+	state->buffers[1] = 16;
+	state->buffers[2] = 0x2000;
+	state->buffers[3] = 1;
+}
+
+/* A queue that has not run has no requests. */
+TEST_F(blk, state_with_requests_before_the_driver_is_ready)
+{
+	struct error err = ERROR_INIT;
+	struct blk_state_view *state;
+
+	ASSERT_EQ(0, test_quiesce(self->dev));
+	state = testvm_save(self->dev);
+	put_again(state, 1);
+	state->virtio.status &= (u16)~VIRTIO_STATUS_DRIVER_OK;
+	EXPECT_EQ(-EINVAL, testvm_load(self->dev, state, &err));
+	free(state);
+	self->dev->class->ops->resume(self->dev);
+	EXPECT_EQ(0, rw(self, VIRTIO_BLK_T_IN, 0, 512));
+}
+
+/* What was put aside does not outlive its queue: the next one may be smaller. */
+TEST_F(blk, queue_reset_of_what_was_put_aside)
+{
+	bool packed = variant->features & VIRTIO_F_RING_PACKED;
+	struct error err = ERROR_INIT;
+	struct blk_state_view *state;
+
+	if (!(variant->features & VIRTIO_F_RING_RESET))
+		return;
+	ASSERT_EQ(0, test_quiesce(self->dev));
+	state = testvm_save(self->dev);
+	put_again(state, packed ? 16 : 1);
+	/* So that the queue does not run and does it. */
+	state->virtio.status |= VIRTIO_STATUS_NEEDS_RESET;
+	ASSERT_EQ(0, testvm_load(self->dev, state, &err))
+		TH_LOG("%s", err.text);
+	free(state);
+	self->dev->class->ops->resume(self->dev);
+	virtio_driver_write(&self->drv, VIRTIO_REG_QUEUE_SELECT, 0, 2);
+	virtio_driver_write(&self->drv, VIRTIO_REG_QUEUE_RESET, 1, 2);
+	EXPECT_EQ(0, virtio_driver_read(&self->drv, VIRTIO_REG_QUEUE_RESET, 2));
+	virtio_driver_queue(&self->drv, 0, 4);
+	ASSERT_EQ(0, test_quiesce(self->dev));
+	state = testvm_save(self->dev);
+	EXPECT_EQ(0, state->again_nr);
+	free(state);
+	self->dev->class->ops->resume(self->dev);
+	begin(self, variant->features | BLK_FEATURES);
+	EXPECT_EQ(0, rw(self, VIRTIO_BLK_T_IN, 0, 512));
+}
+
 /* What is to be done again comes from outside, too. */
 TEST_F(blk, state_with_requests_that_cannot_be)
 {
 	static const struct {
-		struct blk_again_view {
-			u16 queue;
-			u16 id;
-			u16 slots;
-			u16 out_nr;
-			u16 in_nr;
-		} again;
+		struct blk_again_view again;
 		u32 numbers_nr;
 		u64 addr;
 		u64 len;
@@ -967,15 +1039,7 @@ TEST_F(blk, state_with_requests_that_cannot_be)
 		{ { 0, 0, 1, 1, 1 }, 4, 16 * MIB - 8, 16, "are not in RAM" },
 		{ { 0, 0, 1, 1, 1 }, 4, UINT64_MAX - 7, 16, "are not in RAM" },
 	};
-	struct blk_state_view {
-		struct virtio_state virtio;
-		u64 sectors;
-		u64 writeback;
-		u32 again_nr;
-		u32 numbers_nr;
-		struct blk_again_view again[1024];
-		u64 buffers[2 * 8192];
-	} *state;
+	struct blk_state_view *state;
 	u32 i, n;
 
 	ASSERT_EQ(sizeof(*state), self->dev->class->state->size);

@@ -32,6 +32,8 @@ bad "memory" 2 "the size of memory is part of the saved machine" \
 bad "clock" 2 "clock=now" restore --clock now vm.snap
 bad "device without number" 2 "as in --nvme 0=FILE" \
 	restore --nvme other vm.snap
+bad "port without number" 2 "as in --virtio-console 0=path=FILE" \
+	restore --virtio-console path=other vm.snap
 bad "device without value" 2 "as in --nvme 0=FILE" restore --nvme 0= vm.snap
 bad "device number too high" 2 "at most 32 of them" \
 	restore --nvme 32=other vm.snap

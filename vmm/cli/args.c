@@ -134,6 +134,22 @@ static struct cli_device *append_device(struct words *w,
 	return dev;
 }
 
+/* The first option that may be new, as it is written behind "0=". */
+static int need_replacement(struct words *w, const struct device_class *class)
+{
+	const struct option_table *table = class->options;
+	const struct option_desc *opt = table->opts;
+	bool first;
+
+	while (opt + 1 < table->opts + table->nr && opt->scope == OPTION_GUEST)
+		opt++;
+	first = table->positional && !strcmp(table->positional, opt->name);
+	return error_set(w->err, -EINVAL,
+			 "--%s: needs the number of a device and what is new, as in --%s 0=%s%s%s",
+			 class->name, class->name, first ? "" : opt->name,
+			 first ? "" : "=", opt->arg ? opt->arg : "VALUE");
+}
+
 /* ``N=OPTIONS``; what the device makes of them shows when it is known. */
 static int replace_device(struct words *w, const struct device_class *class,
 			  const char *text)
@@ -145,9 +161,7 @@ static int replace_device(struct words *w, const struct device_class *class,
 	if (text && isdigit((unsigned char)*text))
 		index = strtoul(text, &end, 10);
 	if (!end || *end != '=' || !end[1])
-		return error_set(w->err, -EINVAL,
-				 "--%s: needs the number of a device and what is new, as in --%s 0=FILE",
-				 class->name, class->name);
+		return need_replacement(w, class);
 	if (index >= class->max)
 		return error_set(w->err, -EINVAL,
 				 "--%s: a machine has at most %u of them",

@@ -198,11 +198,13 @@ static const u8 headers[] = {
 	0x10, 0, 0x10, 1, 0, 0, 0, 1, 0, 0, 0, 1, 0x50, 0x10, 1, 0,
 	0, 0, 0, 0,
 };
+
 /* As struct net_hdr, without the number of buffers. */
 static const u8 segmented[10] = {
 	NET_HDR_F_NEEDS_CSUM, NET_HDR_GSO_TCPV4, 54, 0, 1448 & 0xff, 1448 >> 8,
 	34, 0, 16, 0,
 };
+
 #define SEGMENTS	(ETH_HEADER + 0x9c68U)
 
 TEST_F(tap, segments_are_cut_by_whoever_is_best_at_it)

@@ -53,6 +53,16 @@ machine_start()
 	exec 8>"$machine.in"
 }
 
+# machine_restore OPTION...: the machine goes on; as machine_start.
+machine_restore()
+{
+	# shellcheck disable=SC2086
+	timeout "$machine_limit" ${machine_host:-} ./lkvm restore "$@" \
+		<"$machine.in" >>"$machine.log" 2>>"$machine.err" &
+	machine_pid=$!
+	exec 8>"$machine.in"
+}
+
 # machine_exec COMMAND: the kernel parameters that make the guest run it.
 machine_exec()
 {

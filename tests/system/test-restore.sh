@@ -10,15 +10,6 @@
 . tests/lib/tap.sh
 . tests/system/machine.sh
 
-# machine_restore OPTION...: the machine goes on; as machine_start.
-machine_restore()
-{
-	timeout "$machine_limit" ./lkvm restore "$@" \
-		<"$machine.in" >>"$machine.log" 2>>"$machine.err" &
-	machine_pid=$!
-	exec 8>"$machine.in"
-}
-
 save_and_end()
 {
 	check "$1 cpu: it is saved" \

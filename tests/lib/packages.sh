@@ -49,6 +49,7 @@ packages()
 		;;
 	system)
 		echo qemu-system-x86 e2fsprogs binutils cpio perl-base iproute2
+		echo passt socat
 		;;
 	arm64)
 		packages system

@@ -76,6 +76,9 @@ make_root()
 		add_modules "$1/modules" "$module"
 	done
 	echo "$outer_terminals" >"$1/terminals"
+	# passt is not root for longer than it must.
+	mkdir "$1/etc"
+	echo 'nobody:x:65534:65534:nobody:/:/bin/false' >"$1/etc/passwd"
 	printf '%s\n' "$command" >"$1/command"
 	if [ -n "$interactive" ]; then
 		echo "${TERM:-linux}" "$(stty size)" >"$1/interactive"
@@ -99,7 +102,7 @@ arm64)
 	outer_terminals='/dev/ttyS0 /dev/ttyS1'
 	;;
 *)
-	outer_modules="kvm-amd veth sch_netem"
+	outer_modules="kvm-amd veth sch_netem bridge tun"
 	outer_terminals='/dev/ttyS1 /dev/ttyS2'
 	;;
 esac

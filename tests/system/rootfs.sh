@@ -7,7 +7,7 @@
 # unpacked and not installed: of each package the programs named below and the
 # libraries that these need, nothing else. Beside them our own init and the test
 # scripts of tests/system/guest, and the kernel modules that a guest without
-# udev wants for its power button and for a panic.
+# udev wants for its power button, for a panic and for virtio devices.
 #
 # The image is cached under a name made from the versions of all packages and
 # from the scripts; do not write to it but to a copy.
@@ -17,13 +17,17 @@ cd "$(dirname "$0")/../.."
 . tests/lib/common.sh
 PATH=$PATH:/usr/sbin:/sbin
 
-packages='busybox-static fio nvme-cli smartmontools e2fsprogs util-linux'
+packages='busybox-static fio nvme-cli smartmontools e2fsprogs util-linux socat'
 programs='
 	bin/busybox usr/bin/fio usr/sbin/nvme usr/sbin/smartctl
 	sbin/mke2fs sbin/e2fsck sbin/tune2fs sbin/dumpe2fs sbin/resize2fs
 	bin/lsblk bin/dmesg sbin/blkdiscard sbin/blockdev sbin/blkid
-	sbin/wipefs sbin/fsfreeze usr/bin/lscpu usr/bin/taskset usr/bin/setsid'
-modules='button evdev loop pvpanic pvpanic-mmio'
+	sbin/wipefs sbin/fsfreeze usr/bin/lscpu usr/bin/taskset usr/bin/setsid
+	usr/bin/socat'
+modules='button evdev loop pvpanic pvpanic-mmio
+	virtio_ring virtio virtio_pci_legacy_dev virtio_pci_modern_dev virtio_pci
+	failover net_failover virtio_net virtio_blk virtio-rng virtio_balloon
+	vsock vmw_vsock_virtio_transport_common vmw_vsock_virtio_transport'
 size=512M
 if [ "$DEB_ARCH" = arm64 ]; then
 	packages="$packages gpiod"

@@ -46,9 +46,15 @@ make_stage()
 	mkdir -p "$temp/stage/tests"
 	cp -r tests/lib tests/system "$temp/stage/tests/"
 	stage_program "$temp/stage" "$lkvm" lkvm
-	# For test-migrate.sh.
+	# For tests with hosts.
 	stage_tool "$temp/stage" ip
 	stage_tool "$temp/stage" tc
+	# For test-virtio.sh; this machine's are of no use on another one.
+	[ "$DEB_ARCH" != "$(dpkg --print-architecture)" ] ||
+		for program in bridge socat passt; do
+			stage_program "$temp/stage" "$(PATH=$PATH:/sbin \
+				command -v $program)" $program
+		done
 	stage_copy "$temp/stage" "$kernel/vmlinuz" vmlinuz
 	stage_copy "$temp/stage" "$image" root.img
 }

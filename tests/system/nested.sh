@@ -126,7 +126,8 @@ rm -rf "$temp/root"
 limit=
 if [ -z "$interactive" ]; then
 	exec </dev/null
-	limit="timeout -k 10 ${OUTER_LIMIT:-2700}"
+	# In our process group: what ends us ends QEMU.
+	limit="timeout --foreground -k 10 ${OUTER_LIMIT:-2700}"
 fi
 # Our own standard error may be a file that cannot be opened a second time.
 mkfifo "$temp/errors"

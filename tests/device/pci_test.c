@@ -4,6 +4,7 @@
  */
 #include "tests/device/test_pci.h"
 #include "tests/lib/random.h"
+#include "vmm/base/math.h"
 
 #define SLOT	3
 
@@ -108,6 +109,16 @@ TEST_F(pci, ports_reach_the_same_registers)
 	EXPECT_EQ(0xffffffff, testvm_pio_read(vm, res->base + 4, 4));
 }
 
+/* Is there a window for memory BARs at this address? */
+static bool in_window(struct vm *vm, u64 addr)
+{
+	const struct arch_range *low = &arch_layout.pci_mmio32;
+	const struct arch_range high = arch_pci_mmio64(vm);
+
+	return range_within(addr, TEST_BAR3, low->base, low->size) ||
+	       range_within(addr, TEST_BAR3, high.base, high.size);
+}
+
 TEST_F(pci, bars_tell_their_size)
 {
 	struct vm *vm = self->vm;
@@ -127,7 +138,7 @@ TEST_F(pci, bars_tell_their_size)
 	EXPECT_EQ(0xffff0008, get(vm, bar_reg(3), 4));
 	put(vm, bar_reg(5), 0xffffffff, 4);
 	EXPECT_EQ(0, get(vm, bar_reg(5), 4));
-	EXPECT_EQ(false, pci_bar_mapped(&self->t->pci, 3));
+	EXPECT_EQ(in_window(vm, 0xffff0000), pci_bar_mapped(&self->t->pci, 3));
 }
 
 TEST_F(pci, bars_decode_at_power_on)
@@ -135,7 +146,7 @@ TEST_F(pci, bars_decode_at_power_on)
 	u64 bar0 = testvm_bar(self->vm, SLOT, 0);
 	u64 bar3 = testvm_bar(self->vm, SLOT, 3);
 
-	EXPECT_EQ(PCI_COMMAND_IO | PCI_COMMAND_MEMORY,
+	EXPECT_EQ((test_has_ports() ? PCI_COMMAND_IO : 0) | PCI_COMMAND_MEMORY,
 		  get(self->vm, PCI_COMMAND, 2));
 	EXPECT_EQ(0, bar0 % TEST_BAR0);
 	EXPECT_EQ(0, bar3 % TEST_BAR3);
@@ -195,7 +206,8 @@ TEST_F(pci, bars_outside_the_windows_do_not_decode)
 
 	for (i = 0; i < ARRAY_SIZE(bad); i++) {
 		put(self->vm, bar_reg(3), bad[i], 4);
-		EXPECT_EQ(false, pci_bar_mapped(&self->t->pci, 3));
+		EXPECT_EQ(in_window(self->vm, bad[i]),
+			  pci_bar_mapped(&self->t->pci, 3));
 	}
 	put(self->vm, bar_reg(3), (u32)arch_layout.pci_ecam.base, 4);
 	EXPECT_EQ(false, pci_bar_mapped(&self->t->pci, 3));
@@ -238,7 +250,8 @@ TEST_F(pci, power_on_addresses_follow_slots_not_creation)
 
 			for (bar = 0; bar < 5; bar += bar ? 1 : 2) {
 				addr = testvm_bar(vm, slot, bar);
-				EXPECT_NE(0, addr);
+				if (bar != 2 || test_has_ports())
+					EXPECT_NE(0, addr);
 				if (i)
 					EXPECT_EQ(seen[slot][bar], addr);
 				seen[slot][bar] = addr;
@@ -431,7 +444,7 @@ TEST_F(pci, bad_bars_are_refused)
 	REFUSED(5, 512, PCI_BAR_PIO);
 	REFUSED(5, 64, PCI_BAR_PIO | PCI_BAR_MMIO64);
 	REFUSED(1, 4096, PCI_BAR_MMIO32);	/* high half of BAR 0 */
-	REFUSED(2, 4096, PCI_BAR_MMIO32);	/* taken */
+	REFUSED(3, 4096, PCI_BAR_MMIO32);	/* taken */
 }
 
 /* What a guest can write anywhere must be saved, checked and loaded. */

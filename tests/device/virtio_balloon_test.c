@@ -273,6 +273,7 @@ TEST_F(balloon, what_goes_is_dirty)
 	ASSERT_EQ(0, guest_memory_track_start(&self->vm->memory));
 	give(&self->drv, BALLOON_QUEUE_INFLATE, self->list, &page, 1);
 	b = guest_memory_find(&self->vm->memory, gpa(AREA));
+	page -= TESTVM_RAM / PAGE;
 	EXPECT_TRUE(bitmap_test_atomic(b->dirty, page));
 	EXPECT_FALSE(bitmap_test_atomic(b->dirty, page + 1));
 }

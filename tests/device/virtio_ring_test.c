@@ -394,9 +394,9 @@ TEST_F(ring, writes_are_marked_dirty)
 		{ self->buf, 8192, false },
 		{ self->buf + 65536, 8192, true },
 	};
-	u64 page = (self->buf + 65536) / 4096;
-	u64 ring = (self->packed ? self->vq->desc_gpa :
-				   self->vq->device_gpa) / 4096;
+	u64 page = (self->buf + 65536 - TESTVM_RAM) / 4096;
+	u64 ring = ((self->packed ? self->vq->desc_gpa :
+				    self->vq->device_gpa) - TESTVM_RAM) / 4096;
 
 	ASSERT_EQ(0, guest_memory_track_start(&self->vm->memory));
 	virtio_driver_exec(self->vq, bufs, 2, false);
@@ -404,7 +404,7 @@ TEST_F(ring, writes_are_marked_dirty)
 	EXPECT_TRUE(block->dirty[(page + 1) / 64] >> (page + 1) % 64 & 1);
 	EXPECT_FALSE(block->dirty[(page + 2) / 64] >> (page + 2) % 64 & 1);
 	EXPECT_TRUE(block->dirty[ring / 64] >> ring % 64 & 1);
-	page = self->buf / 4096;
+	page = (self->buf - TESTVM_RAM) / 4096;
 	EXPECT_FALSE(block->dirty[page / 64] >> page % 64 & 1);
 	guest_memory_track_stop(&self->vm->memory);
 }

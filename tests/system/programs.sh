@@ -7,7 +7,7 @@
 # nested.sh: under a KVM that runs all of a guest on the (emulated) processor;
 # or, with DEB_ARCH set, on a processor of another architecture. They are
 # $O/tests/LEVEL/NAME, and find there what they need: those of the kvm level lkvm
-# and the guest, the others the files of tests/golden.
+# and the guest, the others the files of tests/golden and the documents.
 
 set -eu
 cd "$(dirname "$0")/../.."
@@ -45,6 +45,7 @@ stage_guests()
 
 mkdir -p "$temp/stage/tests/kvm"
 cp -r tests/lib tests/golden "$temp/stage/tests/"
+cp -r Documentation "$temp/stage/"
 programs=
 for program; do
 	name=tests/${program##*/tests/}

@@ -192,7 +192,8 @@ step_arm64()
 	programs=$(for source in tests/*/arm64/*_test.c; do
 		echo "$arm64/${source%.c}"
 	done)
-	for name in unit/state_rules device/serial device/platform kvm/end; do
+	for name in unit/state_rules device/serial device/platform device/msix \
+		device/machine_state device/virtio_pci kvm/end kvm/console; do
 		programs="$programs $arm64/tests/${name}_test"
 	done
 	# shellcheck disable=SC2086

@@ -135,6 +135,38 @@ TEST_F_TIMEOUT(restore, hundred_times_under_io, LIMIT_S)
 	EXPECT_EQ(1, disks_check(&self->m, SEED));
 }
 
+/* With a virtio disk beside, which always has something to do. */
+TEST_F_TIMEOUT(restore, virtio_disk_under_io, LIMIT_S)
+{
+	char path[] = "/tmp/lkvm-virtio-XXXXXX", option[64];
+	const struct machine_setup s = {
+		.params = "test=stamp beat=20 seed=6", .mib = 32,
+		.disk[0].mib[0] = 4,
+		.more = { "--disk", option, NULL },
+	};
+	struct stat st;
+	int fd, i;
+
+	if (unavailable())
+		SKIP(return, "%s", unavailable());
+	fd = mkstemp(path);
+	ASSERT_LE(0, fd);
+	ASSERT_EQ(0, ftruncate(fd, 4 << 20));
+	snprintf(option, sizeof(option), "%s", path);
+	EXPECT_TRUE(start(self, &s));
+	EXPECT_NE(NULL, strstr(self->m.console, ", a virtio disk"));
+	for (i = 0; i < 10; i++)
+		if (!save(self) || !again(self, "--loglevel=info"))
+			break;
+	EXPECT_EQ(10, i);
+	EXPECT_TRUE(ends_well(&self->m));
+	/* The guest has written at least some of it. */
+	EXPECT_EQ(0, fstat(fd, &st));
+	EXPECT_LT(0, st.st_blocks);
+	close(fd);
+	unlink(path);
+}
+
 TEST_F_TIMEOUT(restore, several_controllers_and_namespaces, LIMIT_S)
 {
 	const struct machine_setup s = {

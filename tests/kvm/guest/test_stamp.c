@@ -17,6 +17,7 @@
 #include "tests/kvm/guest/nvme.h"
 #include "tests/kvm/guest/platform.h"
 #include "tests/kvm/guest/test.h"
+#include "tests/kvm/guest/vblk.h"
 #include "tests/kvm/guest/workload.h"
 #include "tests/kvm/proto.h"
 #include "tests/kvm/stamp.h"
@@ -49,6 +50,7 @@ struct stamp_cpu {
  * struct stamp_run - the whole test
  * @cpu:   shares
  * @disks: I/O jobs, or NULL without a disk
+ * @vblk:  a virtio disk, or NULL; the boot CPU's
  * @seed:  of everything
  * @beats: lines to print, 0 for no end
  * @beat_ns: time between them
@@ -60,6 +62,7 @@ struct stamp_cpu {
 struct stamp_run {
 	struct stamp_cpu *cpu;
 	struct workload *disks;
+	struct vblk *vblk;
 	uint64_t seed;
 	uint64_t beats;
 	uint64_t beat_ns;
@@ -127,6 +130,8 @@ static int disk_step(const struct stamp_run *run, unsigned int cpu)
 {
 	unsigned int i;
 
+	if (!cpu && run->vblk && vblk_step(run->vblk))
+		return -1;
 	for (i = 0; run->disks && i < run->disks->jobs; i++)
 		if (run->disks->job[i]->queue->cpu == cpu &&
 		    io_run(run->disks->job[i], COMMANDS_PER_STEP))
@@ -142,6 +147,8 @@ static int check_everything(const struct stamp_run *run, unsigned int cpu)
 	for (i = 0; i < c->pages; i++)
 		if (page_check(run, c, i))
 			return -1;
+	if (!cpu && run->vblk && vblk_check_all(run->vblk))
+		return -1;
 	for (i = 0; run->disks && i < run->disks->jobs; i++)
 		if (run->disks->job[i]->queue->cpu == cpu &&
 		    io_check_all(run->disks->job[i]))
@@ -267,6 +274,7 @@ static int test_stamp(void)
 		return -1;
 	if (disks && !run->disks)
 		return -1;
+	run->vblk = vblk_open(run->seed);
 	cpus = cpu_count();
 	run->cpu = mem_alloc(cpus * sizeof(run->cpu[0]), 8);
 	/* A page needs 12 bytes more: its address and its generation. */
@@ -277,8 +285,9 @@ static int test_stamp(void)
 	}
 	for (i = 0; i < cpus; i++)
 		share_init(run, i, share);
-	print("guest: stamp: %u cpus, %lu pages, seed %lu\n", cpus,
-	      (uint64_t)share * cpus, run->seed);
+	print("guest: stamp: %u cpus, %lu pages, seed %lu%s\n", cpus,
+	      (uint64_t)share * cpus, run->seed,
+	      run->vblk ? ", a virtio disk" : "");
 	if (cpus_run(stamp_worker, run))
 		return -1;
 	if (!run->disks)

@@ -12,7 +12,7 @@ cd "$(dirname "$0")/../.."
 . tests/lib/common.sh
 PATH=$PATH:/usr/sbin:/sbin
 
-modules='virtio virtio_ring virtio_pci_legacy_dev virtio_pci_modern_dev virtio_pci
+modules='virtio_ring virtio virtio_pci_legacy_dev virtio_pci_modern_dev virtio_pci
 	virtio_blk failover net_failover virtio_net'
 
 image=$(sh tests/system/rootfs.sh)

@@ -157,7 +157,7 @@ emulated_amd64()
 emulated_arm64()
 {
 	$limit qemu-system-aarch64 -accel tcg,thread=multi \
-		-M virt,virtualization=on,gic-version=3 \
+		-M "virt,virtualization=on,gic-version=${OUTER_GIC:-3}" \
 		-cpu "${OUTER_CPU:-max,pauth-impdef=on,sve=off,sme=off,lpa2=off}" \
 		-smp 2 -m "$memory" -display none -nodefaults -no-reboot \
 		-kernel "$kernel/vmlinuz" -append "console=ttyAMA0 panic=-1 quiet \

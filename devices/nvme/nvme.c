@@ -249,6 +249,7 @@ static int nvme_quiesce(struct device *dev, struct error *err)
 {
 	struct nvme_ctrl *ctrl = ctrl_of(dev);
 	u32 i;
+	int ret;
 
 	if (ctrl->quiesce_freeze.active)
 		return 0;
@@ -268,7 +269,10 @@ static int nvme_quiesce(struct device *dev, struct error *err)
 	for (i = 0; i < ctrl->loops_nr; i++)
 		iothread_call(ctrl->loops[i].thread, loop_flush_all,
 			      &ctrl->loops[i]);
-	return 0;
+	ret = nvme_state_fits(ctrl, err);
+	if (ret)
+		thaw_after_pause(ctrl);
+	return ret;
 }
 
 static void nvme_resume(struct device *dev)

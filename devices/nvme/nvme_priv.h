@@ -442,6 +442,7 @@ void nvme_unc_clear(struct nvme_ns *ns, u64 slba, u64 nlb);
 /* ---- state.c --------------------------------------------------------------- */
 
 extern const struct state_desc nvme_state_desc;
+int nvme_state_fits(const struct nvme_ctrl *ctrl, struct error *err) __must_check;
 void nvme_save(const struct device *dev, void *state);
 int nvme_check(const struct device *dev, const void *state, struct error *err);
 void nvme_load(struct device *dev, const void *state);

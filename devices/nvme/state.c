@@ -201,9 +201,9 @@ static void save_sq(struct nvme_state *state, const struct nvme_sq *sq)
 	s->head = sq->head;
 	/* What the guest has rung since we looked is seen again at resume. */
 	s->tail = sq->shadow.value ? sq->tail : atomic_load(&sq->db->value);
+	/* nvme_state_fits() has counted them. */
 	list_for_each_entry(req, &sq->again, link)
-		if (state->replays_nr < NVME_STATE_REPLAYS)
-			save_cmd(&state->replays[state->replays_nr++], req);
+		save_cmd(&state->replays[state->replays_nr++], req);
 }
 
 static void save_cq(struct nvme_state *state, const struct nvme_cq *cq)
@@ -296,6 +296,31 @@ static void save_regs(struct nvme_state *state, const struct nvme_ctrl *ctrl)
 	state->dbbuf_enabled = ctrl->dbbuf.enabled;
 	state->dbbuf_shadow = gpa_raw(ctrl->dbbuf.shadow);
 	state->dbbuf_event = gpa_raw(ctrl->dbbuf.event);
+}
+
+/**
+ * nvme_state_fits() - is there room for the commands that are to be issued again?
+ * @ctrl: quiesced
+ * @err: filled on failure
+ *
+ * Return: 0, or -E2BIG.
+ */
+int nvme_state_fits(const struct nvme_ctrl *ctrl, struct error *err)
+{
+	const struct nvme_req *req;
+	u32 nr = 0, i;
+
+	for (i = 0; i < NVME_QIDS; i++) {
+		if (!ctrl->sqs[i])
+			continue;
+		list_for_each_entry(req, &ctrl->sqs[i]->again, link)
+			nr++;
+	}
+	if (nr <= NVME_STATE_REPLAYS)
+		return 0;
+	return error_set(err, -E2BIG,
+			 "disks did not end %u commands in time, and a snapshot holds %u",
+			 nr, NVME_STATE_REPLAYS);
 }
 
 /**

@@ -51,6 +51,51 @@ TEST_F(state, a_pause_does_not_wait_for_ever)
 	EXPECT_TRUE(nvme_driver_quiet(self->drv, &self->drv->pair[1], 20));
 }
 
+/* The greatest number that a state holds is let aside, one more is refused. */
+TEST_F(state, a_pause_with_more_commands_than_a_state_holds)
+{
+	struct nvme_state *state;
+	struct nvme_cqe cqe;
+	u32 round, i;
+
+	nvme_driver_create_pair(self->drv, 2, NVME_STATE_REPLAYS, 2);
+	nvme_driver_create_pair(self->drv, 3, ENTRIES, 3);
+	for (round = 0; round < 2; round++) {
+		u32 more = 2 - round;
+
+		hang(self->fault, 1, NVME_STATE_REPLAYS - 1 + more);
+		for (i = 1; i < NVME_STATE_REPLAYS; i++)
+			submit_read(self->drv, 2, i % 100, self->t.buf);
+		for (i = 0; i < more; i++)
+			submit_read(self->drv, 3, i, self->t.buf);
+		while (block_fault_hanging(self->fault) <
+		       NVME_STATE_REPLAYS - 1 + more)
+			testvm_poll(self->t.vm);
+		if (round) {
+			ASSERT_EQ(0, quiesce(self->t.dev, &self->err));
+			state = testvm_save(self->t.dev);
+			EXPECT_EQ(NVME_STATE_REPLAYS, state->replays_nr);
+			free(state);
+			resume(self->t.dev);
+		} else {
+			ASSERT_EQ(-E2BIG, quiesce(self->t.dev, &self->err));
+			EXPECT_NE(NULL, strstr(self->err.text,
+					       "did not end 1025 commands"));
+		}
+		/* Either way it runs on, and nothing is lost. */
+		for (i = 1; i < NVME_STATE_REPLAYS; i++) {
+			ASSERT_TRUE(nvme_driver_wait(self->drv, &self->drv->pair[2],
+						     &cqe));
+			EXPECT_EQ(0, nvme_driver_status(&cqe));
+		}
+		for (i = 0; i < more; i++) {
+			ASSERT_TRUE(nvme_driver_wait(self->drv, &self->drv->pair[3],
+						     &cqe));
+			EXPECT_EQ(0, nvme_driver_status(&cqe));
+		}
+	}
+}
+
 TEST_F(state, many_pauses_lose_nothing)
 {
 	struct test_random rnd;

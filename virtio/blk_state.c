@@ -58,7 +58,7 @@ struct blk_state {
 static const struct state_field again_fields[] = {
 	STATE_U16(struct blk_again_state, queue, "queue", 0,
 		  BLK_QUEUES_MAX - 1),
-	STATE_U16(struct blk_again_state, id, "id", 0, BLK_QUEUE_SIZE - 1),
+	STATE_U16(struct blk_again_state, id, "id", 0, UINT16_MAX),
 	STATE_U16(struct blk_again_state, slots, "slots", 1, BLK_QUEUE_SIZE),
 	STATE_U16(struct blk_again_state, out_nr, "out", 0, BLK_IOVS_MAX),
 	STATE_U16(struct blk_again_state, in_nr, "in", 1, BLK_IOVS_MAX),
@@ -130,23 +130,45 @@ static void save_again(const struct blk *blk, const struct blk_req *req,
 				     chain->in_nr);
 }
 
+/* The driver could not tell which of two has ended. */
+static int check_ids(const struct blk *blk, u32 queue, struct error *err)
+{
+	const struct list *again = &blk->queues[queue].again;
+	const struct blk_req *req, *other;
+
+	list_for_each_entry(req, again, link)
+		list_for_each_entry(other, again, link)
+			if (req != other && req->chain.id == other->chain.id)
+				return error_set(err, -EPROTO,
+						 "%s: queue %u: the driver calls two requests %u",
+						 block_path(blk->disk), queue,
+						 req->chain.id);
+	return 0;
+}
+
 /**
- * blk_state_fits() - is there room for what was put aside?
+ * blk_state_fits() - can a state have what was put aside?
  * @blk: quiesced
  * @err: filled on failure
  *
- * Return: 0, or -E2BIG.
+ * Return: 0; -E2BIG: there is not room for all; -EPROTO: the driver has given
+ * two requests one identifier.
  */
 int blk_state_fits(const struct blk *blk, struct error *err)
 {
 	const struct blk_req *req;
 	u32 nr = 0, buffers = 0, i;
+	int ret = 0;
 
-	for (i = 0; i < blk->config->queues; i++)
+	for (i = 0; i < blk->config->queues && !ret; i++) {
 		list_for_each_entry(req, &blk->queues[i].again, link) {
 			nr++;
 			buffers += req->chain.out_nr + req->chain.in_nr;
 		}
+		ret = check_ids(blk, i, err);
+	}
+	if (ret)
+		return ret;
 	if (nr <= AGAIN_MAX && buffers <= AGAIN_BUFFERS)
 		return 0;
 	return error_set(err, -E2BIG,
@@ -197,6 +219,7 @@ static int check_again(const struct blk *blk, const struct blk_state *state,
 		       const struct blk_again_state *s, const u64 *at,
 		       struct error *err)
 {
+	bool packed = state->virtio.features & VIRTIO_F_RING_PACKED;
 	const struct virtio_queue_state *q;
 	int ret;
 
@@ -208,11 +231,12 @@ static int check_again(const struct blk *blk, const struct blk_state *state,
 		return error_set(err, -EINVAL,
 				 "queue: the driver has not begun");
 	q = &state->virtio.queues[s->queue];
-	if (!q->enabled || s->id >= q->size)
+	/* In a packed ring it is what the driver likes (VIRTIO-1.2 2.8.1). */
+	if (!q->enabled || (!packed && s->id >= q->size))
 		return error_set(err, -EINVAL,
 				 "id: queue %u has no request %u", s->queue,
 				 s->id);
-	if (!(state->virtio.features & VIRTIO_F_RING_PACKED) && s->slots != 1)
+	if (!packed && s->slots != 1)
 		return error_set(err, -EINVAL,
 				 "slots: %u, but a split ring has 1 for each",
 				 s->slots);
@@ -222,6 +246,18 @@ static int check_again(const struct blk *blk, const struct blk_state *state,
 	ret = check_buffers(blk, at, s->out_nr, GUEST_READS, err);
 	return ret ? ret : check_buffers(blk, at + 2 * s->out_nr, s->in_nr,
 					 GUEST_WRITES, err);
+}
+
+static bool is_doubled(const struct blk_state *state, u32 at)
+{
+	const struct blk_again_state *again = state->again;
+	u32 i;
+
+	for (i = 0; i < at; i++)
+		if (again[i].queue == again[at].queue &&
+		    again[i].id == again[at].id)
+			return true;
+	return false;
 }
 
 static int check_all_again(const struct blk *blk, const struct blk_state *s,
@@ -239,6 +275,10 @@ static int check_all_again(const struct blk *blk, const struct blk_state *s,
 			error_set(err, -EINVAL,
 				  "again-buffers: there are too few") :
 			check_again(blk, s, one, at, err);
+		if (!ret && is_doubled(s, i))
+			ret = error_set(err, -EINVAL,
+					"id: queue %u has two requests %u",
+					one->queue, one->id);
 		if (ret)
 			return error_prefix(err, "again@%u", i);
 		slots[one->queue] += one->slots;

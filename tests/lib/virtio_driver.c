@@ -417,7 +417,7 @@ static int add_packed(struct virtio_vq *vq, const struct virtio_buf *bufs,
 
 		d->addr = cpu_to_le64(bufs[i].addr);
 		d->len = cpu_to_le32(bufs[i].len);
-		d->id = cpu_to_le16((u16)id);
+		d->id = cpu_to_le16((u16)(id + vq->id_base));
 		if (i)
 			put16(&d->flags, flags);
 		else
@@ -544,7 +544,7 @@ static bool reap_packed(struct virtio_vq *vq, u16 *id, u32 *len)
 	if (!!(flags & VIRTQ_DESC_F_AVAIL) != vq->used_wrap ||
 	    !!(flags & VIRTQ_DESC_F_USED) != vq->used_wrap)
 		return false;
-	*id = le16_to_cpu(d->id);
+	*id = (u16)(le16_to_cpu(d->id) - vq->id_base);
 	*len = flags & VIRTQ_DESC_F_WRITE ? le32_to_cpu(d->len) : 0;
 	if (*id >= vq->size)
 		die(vq->drv, "the device gave back what it does not have");

@@ -57,6 +57,7 @@ struct virtio_buf {
  * @busy: split: descriptor in use; packed: identifier in use
  * @slots: entries that a chain takes, by its identifier
  * @link: split: the descriptor behind each in its chain
+ * @id_base: packed: the device knows a chain by so much more than its identifier
  */
 struct virtio_vq {
 	struct virtio_driver *drv;
@@ -79,6 +80,7 @@ struct virtio_vq {
 	bool busy[VIRTIO_DRIVER_ENTRIES];
 	u16 slots[VIRTIO_DRIVER_ENTRIES];
 	u16 link[VIRTIO_DRIVER_ENTRIES];
+	u16 id_base;
 };
 
 /**

@@ -444,10 +444,13 @@ static bool tell_times(struct times *t, const char *what)
 
 static bool tell(FIXTURE_DATA(fault) *self)
 {
+	bool live, stopped;
+
 	printf("# %u faults: %u moves, %u machines lost with their process\n",
 	       self->cases, self->moved, self->lost);
-	return tell_times(&self->live, "running") &
-	       tell_times(&self->stopped, "stopped");
+	live = tell_times(&self->live, "running");
+	stopped = tell_times(&self->stopped, "stopped");
+	return live && stopped;
 }
 
 /* The target runs, and the source hears no word of it: that takes a minute. */

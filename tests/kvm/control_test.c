@@ -130,48 +130,6 @@ TEST_F_TIMEOUT(control, busy_guest_is_stopped_by_force, LIMIT_S)
 	force(_metadata, &self->m, "test=spin", "guest: spin");
 }
 
-/* The guest takes it for a fault, and reports the vector and the CPU. */
-static void interrupt(struct __test_metadata *_metadata, struct machine *m,
-		      const struct machine_setup *s, const char *says,
-		      const char *option)
-{
-	const char *line;
-
-	ASSERT_EQ(0, machine_start(m, s));
-	EXPECT_NE(NULL, machine_expect(m, says, WAIT_MS));
-	EXPECT_EQ(0, command(m, "debug", option));
-	EXPECT_NE(NULL, machine_expect(m, "FAILED exception 2 ", WAIT_MS));
-	line = machine_expect(m, "guest:   cpu ", WAIT_MS);
-	ASSERT_NE(NULL, line);
-	EXPECT_EQ(option[strlen(option) - 1], line[strlen("guest:   cpu ")]);
-	EXPECT_EQ(GUEST_EXIT_TRAP, machine_wait(m, WAIT_MS));
-}
-
-TEST_F_TIMEOUT(control, nmi_wakes_a_sleeping_guest, LIMIT_S)
-{
-	const struct machine_setup s = { .params = "test=idle", .cpus = 2 };
-
-	if (unavailable())
-		SKIP(return, "%s", unavailable());
-	interrupt(_metadata, &self->m, &s, "guest: idle", "--nmi=0");
-}
-
-TEST_F_TIMEOUT(control, nmi_interrupts_a_busy_guest, LIMIT_S)
-{
-	const struct machine_setup s = { .params = "test=spin", .cpus = 1 };
-
-	if (unavailable())
-		SKIP(return, "%s", unavailable());
-	interrupt(_metadata, &self->m, &s, "guest: spin", "--nmi=0");
-}
-
-TEST_F_TIMEOUT(control, nmi_reaches_the_second_vcpu, LIMIT_S)
-{
-	if (unavailable())
-		SKIP(return, "%s", unavailable());
-	interrupt(_metadata, &self->m, &stamping, "guest: beat", "--nmi=1");
-}
-
 TEST_F_TIMEOUT(control, guest_with_io_is_stopped_by_force, LIMIT_S)
 {
 	if (unavailable())

@@ -17,6 +17,7 @@
 #include "tests/kvm/machine.h"
 #include "tests/kvm/proto.h"
 #include "tests/kvm/proxy.h"
+#include "tests/kvm/rounds.h"
 #include "tests/lib/harness.h"
 #include "vmm/base/types.h"
 
@@ -24,8 +25,8 @@
 #define WAIT_MS		100000
 #define SEED		5
 #define ROUNDS		100
-#define ROUNDS_S	50	/* fewer on a slow machine; all with LKVM_LONG=1 */
-#define ROUNDS_LEAST	10
+#define ROUNDS_LEAST	6
+#define ROUNDS_S	50	/* on a slow machine */
 
 FIXTURE(migrate)
 {
@@ -141,16 +142,13 @@ static bool ends_well(struct machine *m)
 TEST_F_TIMEOUT(migrate, hundred_times_under_io, LIMIT_S)
 {
 	static const char *const channels[] = { "1", "2", "4" };
-	const time_t end = time(NULL) + ROUNDS_S;
+	struct rounds r = rounds_begin(ROUNDS_LEAST, ROUNDS, ROUNDS_S);
 	unsigned int i;
 
 	if (unavailable())
 		SKIP(return, "%s", unavailable());
 	ASSERT_TRUE(start(self));
-	for (i = 0; i < ROUNDS; i++) {
-		if (i >= ROUNDS_LEAST && time(NULL) > end &&
-		    !getenv("LKVM_LONG"))
-			break;
+	for (i = 0; rounds_next(&r); i++) {
 		ASSERT_TRUE(receive_tcp(self, (i + 1) % 2, !i))
 			TH_LOG("round %u", i);
 		ASSERT_TRUE(move(self, i % 2, channels[i % 3]))
@@ -158,7 +156,6 @@ TEST_F_TIMEOUT(migrate, hundred_times_under_io, LIMIT_S)
 		ASSERT_TRUE(is_right(&self->m[(i + 1) % 2]))
 			TH_LOG("round %u", i);
 	}
-	printf("# %u rounds\n", i);
 	ASSERT_TRUE(ends_well(&self->m[i % 2]));
 	EXPECT_EQ(1, disks_check(&self->m[i % 2], SEED));
 }

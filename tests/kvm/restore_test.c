@@ -14,14 +14,15 @@
 #include "tests/kvm/disk.h"
 #include "tests/kvm/machine.h"
 #include "tests/kvm/proto.h"
+#include "tests/kvm/rounds.h"
 #include "tests/lib/harness.h"
+#include "vmm/base/types.h"
 
 #define LIMIT_S		500
 #define WAIT_MS		100000
 #define SEED		5
 #define ROUNDS		100
-#define ROUNDS_S	300	/* fewer on a machine that is too slow for them */
-#define ROUNDS_LEAST	5
+#define ROUNDS_S	20	/* on a slow machine */
 #define CLONES		8
 
 FIXTURE(restore)
@@ -114,23 +115,22 @@ TEST_F_TIMEOUT(restore, hundred_times_under_io, LIMIT_S)
 		.cpus = 2, .mib = 32,
 		.disk[0].mib[0] = 16,
 	};
-	const time_t end = time(NULL) + ROUNDS_S;
-	int i;
+	/* Now and then otherwise. */
+	static const char *const options[] = {
+		"--loglevel=info", "--eager", "--verify", "--clock=saved",
+		"--loglevel=info",
+	};
+	struct rounds r = rounds_begin(ARRAY_SIZE(options), ROUNDS, ROUNDS_S);
+	unsigned int i;
 
 	if (unavailable())
 		SKIP(return, "%s", unavailable());
 	ASSERT_TRUE(start(self, &s));
-	for (i = 0; i < ROUNDS; i++) {
-		if (i >= ROUNDS_LEAST && time(NULL) > end)
-			break;
-		ASSERT_TRUE(save(self)) TH_LOG("round %d", i);
-		/* Now and then otherwise. */
-		ASSERT_TRUE(again(self, i % 10 == 3 ? "--eager" :
-				  i % 10 == 6 ? "--verify" :
-				  i % 10 == 9 ? "--clock=saved" :
-				  "--loglevel=info")) TH_LOG("round %d", i);
+	for (i = 0; rounds_next(&r); i++) {
+		ASSERT_TRUE(save(self)) TH_LOG("round %u", i);
+		ASSERT_TRUE(again(self, options[i % ARRAY_SIZE(options)]))
+			TH_LOG("round %u", i);
 	}
-	printf("# %d rounds\n", i);
 	ASSERT_TRUE(ends_well(&self->m));
 	EXPECT_EQ(1, disks_check(&self->m, SEED));
 }
@@ -144,8 +144,10 @@ TEST_F_TIMEOUT(restore, virtio_disk_under_io, LIMIT_S)
 		.disk[0].mib[0] = 4,
 		.more = { "--disk", option, NULL },
 	};
+	struct rounds r = rounds_begin(3, 10, ROUNDS_S);
 	struct stat st;
-	int fd, i;
+	bool good = true;
+	int fd;
 
 	if (unavailable())
 		SKIP(return, "%s", unavailable());
@@ -155,10 +157,9 @@ TEST_F_TIMEOUT(restore, virtio_disk_under_io, LIMIT_S)
 	snprintf(option, sizeof(option), "%s", path);
 	EXPECT_TRUE(start(self, &s));
 	EXPECT_NE(NULL, strstr(self->m.console, ", a virtio disk"));
-	for (i = 0; i < 10; i++)
-		if (!save(self) || !again(self, "--loglevel=info"))
-			break;
-	EXPECT_EQ(10, i);
+	while (good && rounds_next(&r))
+		good = save(self) && again(self, "--loglevel=info");
+	EXPECT_TRUE(good) TH_LOG("round %u", r.done);
 	EXPECT_TRUE(ends_well(&self->m));
 	/* The guest has written at least some of it. */
 	EXPECT_EQ(0, fstat(fd, &st));
@@ -178,14 +179,14 @@ TEST_F_TIMEOUT(restore, several_controllers_and_namespaces, LIMIT_S)
 			{ .mib = { 4, 4 }, .options = ",iothreads=2" },
 		},
 	};
-	int i;
+	struct rounds r = rounds_begin(2, 5, ROUNDS_S);
 
 	if (unavailable())
 		SKIP(return, "%s", unavailable());
 	ASSERT_TRUE(start(self, &s));
-	for (i = 0; i < 5; i++) {
-		ASSERT_TRUE(save(self)) TH_LOG("round %d", i);
-		ASSERT_TRUE(again(self, NULL)) TH_LOG("round %d", i);
+	while (rounds_next(&r)) {
+		ASSERT_TRUE(save(self)) TH_LOG("round %u", r.done);
+		ASSERT_TRUE(again(self, NULL)) TH_LOG("round %u", r.done);
 	}
 	ASSERT_TRUE(ends_well(&self->m));
 	EXPECT_EQ(6, disks_check(&self->m, SEED));

@@ -21,12 +21,14 @@
 #include "tests/kvm/disk.h"
 #include "tests/kvm/machine.h"
 #include "tests/kvm/proto.h"
+#include "tests/kvm/rounds.h"
 #include "tests/lib/harness.h"
 #include "tests/lib/random.h"
 
 #define LIMIT_S		300
 #define WAIT_MS		100000
 #define SEED		3
+#define ROUNDS_S	15	/* on a slow machine */
 
 FIXTURE(snapshot)
 {
@@ -127,12 +129,13 @@ static int files(const char *folder, const char *end, char *path, size_t cap)
 TEST_F_TIMEOUT(snapshot, the_guest_runs_on, LIMIT_S)
 {
 	static const char *const options[] = { NULL, "--pause", "--json" };
-	int i;
+	struct rounds r = rounds_begin(4, 18, ROUNDS_S);
+	unsigned int i;
 
 	if (unavailable())
 		SKIP(return, "%s", unavailable());
 	ASSERT_TRUE(begin(self));
-	for (i = 0; i < 18; i++) {
+	for (i = 0; rounds_next(&r); i++) {
 		ASSERT_EQ(0, take(self, options[i % 3]));
 		EXPECT_NE(NULL, machine_expect(&self->m, "guest: beat",
 					       WAIT_MS));
@@ -147,6 +150,7 @@ TEST_F_TIMEOUT(snapshot, the_guest_runs_on, LIMIT_S)
 TEST_F_TIMEOUT(snapshot, given_up_the_guest_runs_on, LIMIT_S)
 {
 	const char *const words[] = { "snapshot", self->path, NULL };
+	struct rounds r = rounds_begin(6, 20, ROUNDS_S);
 	char left[300];
 	int i, status;
 	pid_t pid;
@@ -154,7 +158,7 @@ TEST_F_TIMEOUT(snapshot, given_up_the_guest_runs_on, LIMIT_S)
 	if (unavailable())
 		SKIP(return, "%s", unavailable());
 	ASSERT_TRUE(begin(self));
-	for (i = 0; i < 20; i++) {
+	for (i = 0; rounds_next(&r); i++) {
 		pid = machine_begin(&self->m, words);
 		ASSERT_LT(0, pid);
 		sleep_us(test_random_below(&self->rnd, 40000));
@@ -193,13 +197,14 @@ TEST_F_TIMEOUT(snapshot, a_guest_that_begins_anew_all_the_time, LIMIT_S)
 		.more = { "--reboot", "restart" },
 	};
 	const char *const force[] = { "stop", "--force", NULL };
+	struct rounds r = rounds_begin(4, 20, ROUNDS_S);
 	int i, whole = 0;
 
 	if (unavailable())
 		SKIP(return, "%s", unavailable());
 	ASSERT_EQ(0, machine_start(&self->m, &s));
 	snprintf(self->path, sizeof(self->path), "%s/vm.snap", self->m.folder);
-	for (i = 0; i < 20; i++) {
+	for (i = 0; rounds_next(&r); i++) {
 		ASSERT_NE(NULL, machine_expect(&self->m, "guest: start reset",
 					       WAIT_MS));
 		if (take(self, options[i % 2])) {
@@ -222,12 +227,13 @@ TEST_F_TIMEOUT(snapshot, a_guest_that_begins_anew_all_the_time, LIMIT_S)
 TEST_F_TIMEOUT(snapshot, a_guest_that_ends_meanwhile, LIMIT_S)
 {
 	const char *const words[] = { "snapshot", self->path, NULL };
-	int i, whole = 0, status;
+	struct rounds r = rounds_begin(2, 10, ROUNDS_S);
+	int whole = 0, status;
 	pid_t pid;
 
 	if (unavailable())
 		SKIP(return, "%s", unavailable());
-	for (i = 0; i < 10; i++) {
+	while (rounds_next(&r)) {
 		ASSERT_TRUE(begin(self));
 		pid = machine_begin(&self->m, words);
 		ASSERT_LT(0, pid);
@@ -244,7 +250,7 @@ TEST_F_TIMEOUT(snapshot, a_guest_that_ends_meanwhile, LIMIT_S)
 		machine_destroy(&self->m);
 		self->m = (struct machine){ .in = -1, .out = -1 };
 	}
-	printf("# %d of 10 were whole\n", whole);
+	printf("# %d of %u were whole\n", whole, r.done);
 }
 
 /* Room for nothing, for a part, for nearly all. */
@@ -297,13 +303,14 @@ TEST_F_TIMEOUT(snapshot, without_room_the_guest_runs_on, LIMIT_S)
 TEST_F_TIMEOUT(snapshot, killed_it_leaves_a_whole_file_or_none, LIMIT_S)
 {
 	const char *const words[] = { "snapshot", self->path, NULL };
+	struct rounds r = rounds_begin(4, 30, ROUNDS_S);
 	int i, whole = 0, left_over = 0, status;
 	char left[300];
 	pid_t pid;
 
 	if (unavailable())
 		SKIP(return, "%s", unavailable());
-	for (i = 0; i < 30; i++) {
+	for (i = 0; rounds_next(&r); i++) {
 		ASSERT_TRUE(begin(self));
 		/* Every other one replaces an older one. */
 		if (i % 2)

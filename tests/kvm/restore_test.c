@@ -22,7 +22,7 @@
 #define WAIT_MS		100000
 #define SEED		5
 #define ROUNDS		100
-#define ROUNDS_S	20	/* on a slow machine */
+#define ROUNDS_S	10	/* on a slow machine */
 #define CLONES		8
 
 FIXTURE(restore)
@@ -192,12 +192,13 @@ TEST_F_TIMEOUT(restore, several_controllers_and_namespaces, LIMIT_S)
 	EXPECT_EQ(6, disks_check(&self->m, SEED));
 }
 
+/* Not its blocks: to read a hole of a tmpfs through a mapping fills it. */
 static bool same_file(const struct stat *a, const char *path)
 {
 	struct stat b;
 
 	return !stat(path, &b) && a->st_ino == b.st_ino &&
-	       a->st_size == b.st_size && a->st_blocks == b.st_blocks &&
+	       a->st_size == b.st_size &&
 	       a->st_mtim.tv_sec == b.st_mtim.tv_sec &&
 	       a->st_mtim.tv_nsec == b.st_mtim.tv_nsec;
 }

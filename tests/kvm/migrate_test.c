@@ -25,8 +25,10 @@
 #define WAIT_MS		100000
 #define SEED		5
 #define ROUNDS		100
+#define WRITES_MS	1000	/* for so long the guest's writes are counted */
+#define MOST_KIB	(24u * 1024)
 #define ROUNDS_LEAST	6
-#define ROUNDS_S	50	/* on a slow machine */
+#define ROUNDS_S	15	/* on a slow machine */
 
 FIXTURE(migrate)
 {
@@ -166,13 +168,13 @@ TEST_F_TIMEOUT(migrate, asked_again_and_again_under_io, LIMIT_S)
 	const char *const words[] = {
 		"migrate", "--to", self->address, "--dry-run", NULL,
 	};
-	unsigned int i;
+	struct rounds r = rounds_begin(3, 10, 5);
 
 	if (unavailable())
 		SKIP(return, "%s", unavailable());
 	ASSERT_TRUE(start(self));
 	ASSERT_TRUE(receive_tcp(self, 1, true));
-	for (i = 0; i < 10; i++) {
+	while (rounds_next(&r)) {
 		ASSERT_EQ(0, machine_command(&self->m[0], words, WAIT_MS))
 			TH_LOG("%s", self->m[0].said);
 		EXPECT_NE(NULL, strstr(self->m[0].said, "nothing would stop"));
@@ -185,18 +187,49 @@ TEST_F_TIMEOUT(migrate, asked_again_and_again_under_io, LIMIT_S)
 	EXPECT_EQ(1, disks_check(&self->m[1], SEED));
 }
 
-/* At this rate the guest writes more than can be sent, until it is slowed down. */
+/* When a beat was, and how many pages had been written by then. */
+static bool beat_read(struct machine *m, unsigned long *ms,
+		      unsigned long *pages)
+{
+	const char *beat = machine_expect(m, "guest: beat", WAIT_MS);
+
+	return beat && sscanf(beat, "guest: beat %*u t=%lu mem=%*u/%lu", ms,
+			      pages) == 2;
+}
+
+/* Half of what the guest writes in a second, in KiB; 0 if it does not tell. */
+static unsigned long half_of_writes(struct machine *m)
+{
+	unsigned long since, before, now, pages;
+
+	if (!beat_read(m, &since, &before))
+		return 0;
+	do {
+		if (!beat_read(m, &now, &pages))
+			return 0;
+	} while (now - since < WRITES_MS);
+	return (pages - before) * 4 / 2 * 1000 / (now - since);
+}
+
+/* The guest writes more than can be sent, until it is slowed down. */
 TEST_F_TIMEOUT(migrate, guest_that_writes_too_much_is_slowed_down, LIMIT_S)
 {
+	char bandwidth[24];
 	const char *const words[] = {
-		"migrate", "--to", self->address, "--bandwidth", "24M",
+		"migrate", "--to", self->address, "--bandwidth", bandwidth,
 		"--downtime", "10", "--json", NULL,
 	};
+	unsigned long kib;
 	const char *last;
 
 	if (unavailable())
 		SKIP(return, "%s", unavailable());
 	ASSERT_TRUE(start(self));
+	kib = half_of_writes(&self->m[0]);
+	ASSERT_LT(0, kib);
+	snprintf(bandwidth, sizeof(bandwidth), "%luK",
+		 kib < MOST_KIB ? kib : MOST_KIB);
+	printf("# %s bytes a second\n", bandwidth);
 	ASSERT_TRUE(receive(self, 1, true));
 	ASSERT_EQ(0, machine_command(&self->m[0], words, WAIT_MS))
 		TH_LOG("%s", self->m[0].said);

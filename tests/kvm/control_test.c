@@ -8,6 +8,7 @@
 #include "tests/kvm/disk.h"
 #include "tests/kvm/machine.h"
 #include "tests/kvm/proto.h"
+#include "tests/kvm/rounds.h"
 #include "tests/lib/harness.h"
 
 #define LIMIT_S		300
@@ -92,13 +93,13 @@ TEST_F_TIMEOUT(control, paused_guest_stands_still, LIMIT_S)
 /* The shorter the pauses, the more often one falls into a command's way. */
 TEST_F_TIMEOUT(control, many_short_pauses, LIMIT_S)
 {
-	int i;
+	struct rounds r = rounds_begin(10, 50, 5);
 
 	if (unavailable())
 		SKIP(return, "%s", unavailable());
 	ASSERT_EQ(0, machine_start(&self->m, &stamping));
 	EXPECT_NE(NULL, machine_expect(&self->m, "guest: beat", WAIT_MS));
-	for (i = 0; i < 50; i++) {
+	while (rounds_next(&r)) {
 		ASSERT_EQ(0, command(&self->m, "pause", NULL));
 		ASSERT_EQ(0, command(&self->m, "resume", NULL));
 	}

@@ -28,7 +28,7 @@
 #define LIMIT_S		300
 #define WAIT_MS		100000
 #define SEED		3
-#define ROUNDS_S	15	/* on a slow machine */
+#define ROUNDS_S	8	/* on a slow machine */
 
 FIXTURE(snapshot)
 {

@@ -193,7 +193,8 @@ step_arm64()
 		echo "$arm64/${source%.c}"
 	done)
 	for name in unit/state_rules device/serial device/platform device/msix \
-		device/machine_state device/virtio_pci kvm/end kvm/console; do
+		device/machine_state device/virtio_pci kvm/end kvm/console \
+		kvm/guest kvm/control; do
 		programs="$programs $arm64/tests/${name}_test"
 	done
 	# shellcheck disable=SC2086

@@ -2,10 +2,10 @@
 /**
  * DOC: what the parts of the boot loader share
  *
- * boot.c puts kernel, initrd and device tree into memory and points the boot
- * CPU at the kernel; image.c knows what a kernel is, unpack.c unpacks those
- * that are compressed; fdt.c writes the device tree. None of it needs KVM but
- * the last step, so tests run it on plain memory.
+ * boot_load.c puts kernel and initrd into memory; image.c knows what a kernel
+ * is, unpack.c unpacks those that are compressed; fdt.c writes the device tree,
+ * and boot.c points the boot CPU at all of it. None of it needs KVM but the last
+ * step, so tests run it on plain memory.
  */
 #ifndef LKVM_ARM64_BOOT_PRIV_H
 #define LKVM_ARM64_BOOT_PRIV_H

@@ -41,7 +41,7 @@ packages()
 	test)
 		packages build
 		echo linux-source xz-utils clang libclang-rt-14-dev sparse
-		echo xfsprogs passt iproute2
+		echo xfsprogs passt iproute2 zlib1g-dev libzstd-dev
 		;;
 	lint)
 		echo linux-source xz-utils perl codespell shellcheck mandoc

@@ -269,7 +269,7 @@ TEST_F(file, a_flipped_bit_of_memory_is_found_by_verify)
 		EXPECT_EQ(0, look(self)) TH_LOG("%s", self->err.text);
 		EXPECT_EQ(-EBADMSG, look_at_memory(self));
 		snprintf(where, sizeof(where), "ram-low at guest address 0x%llx",
-			 at & ~(IMAGE_PAGE - 1));
+			 TESTVM_RAM + (at & ~(IMAGE_PAGE - 1)));
 		EXPECT_NE(NULL, strstr(self->err.text, where))
 			TH_LOG("%s instead of %s", self->err.text, where);
 		ASSERT_TRUE(flip(self, IMAGE_ALIGN + at, i % 8));

@@ -232,7 +232,8 @@ TEST_F(dbbuf, wrong_buffers)
 	EXPECT_EQ(SC(INVALID_FIELD), dbbuf_config(drv, 1ULL << 40, e));
 	EXPECT_EQ(SC(INVALID_FIELD), dbbuf_config(drv, s, drv->bar0));
 	EXPECT_EQ(SC(INVALID_FIELD),
-		  dbbuf_config(drv, self->t.vm->config.memory_bytes, e));
+		  dbbuf_config(drv, TESTVM_RAM +
+			       self->t.vm->config.memory_bytes, e));
 	EXPECT_FALSE(test_ctrl(&self->t)->dbbuf.enabled);
 }
 

@@ -228,7 +228,7 @@ TEST_F(dptr, prps_outside_memory)
 {
 	struct nvme_driver *drv = self->drv;
 	u64 bad[] = { 1ULL << 40, ~0xfffULL, drv->bar0,
-		      self->t.vm->config.memory_bytes };
+		      TESTVM_RAM + self->t.vm->config.memory_bytes };
 	u8 *list = self->ptr + 100 * PAGE;
 	u64 a = self->area;
 	u32 i;

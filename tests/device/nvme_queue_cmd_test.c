@@ -119,7 +119,8 @@ TEST_F(nvme, queues_must_be_page_aligned_in_ram)
 	EXPECT_EQ(SC(INVALID_FIELD), create(self->drv, good_cq(~0xfffULL, 1)));
 	/* The last page of RAM is not enough for 512 entries. */
 	EXPECT_EQ(SC(INVALID_FIELD),
-		  with_cdw10(self->drv, good_cq(64 * MIB - 4096, 1),
+		  with_cdw10(self->drv,
+			     good_cq(TESTVM_RAM + 64 * MIB - 4096, 1),
 			     1 | 511u << 16));
 	ASSERT_EQ(0, create(self->drv, good_cq(self->buf, 1)));
 	EXPECT_EQ(SC(PRP_INVALID_OFFSET),
@@ -185,6 +186,8 @@ TEST_F(nvme, entry_sizes_must_be_set)
 
 TEST_F(nvme, alignment_follows_the_page_size)
 {
+	const u64 at = TESTVM_RAM + 8 * MIB;
+
 	nvme_driver_disable(self->drv);
 	self->drv->page = 16384;
 	self->drv->arena_next = round_up_to(self->drv->arena_next, 16384);
@@ -195,10 +198,10 @@ TEST_F(nvme, alignment_follows_the_page_size)
 			    nvme_put(NVME_CC_IOCQES, 4));
 	ASSERT_TRUE(nvme_driver_wait_csts(self->drv, 1, 1));
 	EXPECT_EQ(SC(PRP_INVALID_OFFSET),
-		  create(self->drv, good_cq(8 * MIB + 4096, 1)));
+		  create(self->drv, good_cq(at + 4096, 1)));
 	EXPECT_EQ(SC(PRP_INVALID_OFFSET),
-		  create(self->drv, good_cq(8 * MIB + 8192, 1)));
-	EXPECT_EQ(0, create(self->drv, good_cq(8 * MIB + 16384, 1)));
+		  create(self->drv, good_cq(at + 8192, 1)));
+	EXPECT_EQ(0, create(self->drv, good_cq(at + 16384, 1)));
 }
 
 TEST_F(nvme, completion_queue_in_use_cannot_go)

@@ -137,7 +137,7 @@ TEST_F(regs, page_size_is_kept_while_enabled)
 TEST_F(regs, what_cannot_be_enabled_is_fatal)
 {
 	struct nvme_driver *drv = self->drv;
-	u64 end = self->vm->config.memory_bytes;
+	const u64 ram = TESTVM_RAM, end = ram + self->vm->config.memory_bytes;
 	static const u32 cc[] = {
 		5 << 7, 15 << 7,		/* pages */
 		1 << 11, 7 << 11,		/* arbitration */
@@ -148,12 +148,12 @@ TEST_F(regs, what_cannot_be_enabled_is_fatal)
 		u64 asq;
 		u64 acq;
 	} queues[] = {
-		{ 0x00000001, 1 * MIB, 2 * MIB },	/* too small */
-		{ 0x00010000, 1 * MIB, 2 * MIB },
-		{ 0x0fff0fff, end - 4096, 2 * MIB },	/* beyond memory */
-		{ 0x00010001, 1 * MIB, end },
-		{ 0x00010001, drv->bar0, 2 * MIB },	/* registers */
-		{ 0x00010001, 1 * MIB, 1ULL << 50 },
+		{ 0x00000001, ram + MIB, ram + 2 * MIB },	/* too small */
+		{ 0x00010000, ram + MIB, ram + 2 * MIB },
+		{ 0x0fff0fff, end - 4096, ram + 2 * MIB },	/* beyond memory */
+		{ 0x00010001, ram + MIB, end },
+		{ 0x00010001, drv->bar0, ram + 2 * MIB },	/* registers */
+		{ 0x00010001, ram + MIB, 1ULL << 50 },
 	};
 	u32 i;
 
@@ -177,8 +177,8 @@ TEST_F(regs, what_cannot_be_enabled_is_fatal)
 	}
 	/* 64 KiB pages want queues that are aligned so. */
 	nvme_driver_write32(drv, NVME_REG_AQA, 0x00010001);
-	nvme_driver_write64(drv, NVME_REG_ASQ, MIB + 4096);
-	nvme_driver_write64(drv, NVME_REG_ACQ, 2 * MIB);
+	nvme_driver_write64(drv, NVME_REG_ASQ, ram + MIB + 4096);
+	nvme_driver_write64(drv, NVME_REG_ACQ, ram + 2 * MIB);
 	nvme_driver_write32(drv, NVME_REG_CC, ENABLE | 4 << 7);
 	EXPECT_EQ(NVME_CSTS_CFS, read32(drv, NVME_REG_CSTS));
 	nvme_driver_enable(drv, TEST_ADMIN);

@@ -263,19 +263,24 @@ TEST_F(state, uncorrectable_blocks_and_attachment_move)
  * @offset: of the field in struct nvme_state
  * @size: bytes of the field
  * @value: the value
+ * @in_ram: it is an address, told from where RAM begins
  */
 struct change {
 	size_t offset;
 	size_t size;
 	u64 value;
+	bool in_ram;
 };
 
-#define CHANGE(_member, _value)						\
+#define CHANGE_FROM(_member, _value, _in_ram)				\
 	{								\
 		.offset = offsetof(struct nvme_state, _member),		\
 		.size = sizeof(((struct nvme_state *)0)->_member),	\
 		.value = _value,					\
+		.in_ram = _in_ram,					\
 	}
+#define CHANGE(_member, _value)		CHANGE_FROM(_member, _value, false)
+#define CHANGE_ADDR(_member, _value)	CHANGE_FROM(_member, _value, true)
 
 static const struct change changes[] = {
 	CHANGE(cc, 0),
@@ -290,8 +295,8 @@ static const struct change changes[] = {
 	CHANGE(cqs[1].head, ENTRIES),
 	CHANGE(cqs[1].tail, ENTRIES),
 	CHANGE(cqs[1].vector, 5),
-	CHANGE(cqs[1].base, 64 * MIB),
-	CHANGE(cqs[1].base, MIB + 8),
+	CHANGE_ADDR(cqs[1].base, 64 * MIB),
+	CHANGE_ADDR(cqs[1].base, MIB + 8),
 	CHANGE(sqs[1].cqid, 0),
 	CHANGE(sqs[1].cqid, 4),
 	CHANGE(sqs[1].tail, ENTRIES),
@@ -312,11 +317,13 @@ TEST_F(state, states_that_do_not_fit_are_refused)
 	ASSERT_EQ(0, quiesce(self->t.dev, &self->err));
 	good = testvm_save(self->t.dev);
 	for (n = 0; n < ARRAY_SIZE(changes); n++) {
+		u64 value = changes[n].value;
 		struct error err = ERROR_INIT;
 
+		if (changes[n].in_ram)
+			value += TESTVM_RAM;
 		*bad = *good;
-		memcpy((u8 *)bad + changes[n].offset, &changes[n].value,
-		       changes[n].size);
+		memcpy((u8 *)bad + changes[n].offset, &value, changes[n].size);
 		EXPECT_EQ(-EINVAL, testvm_load(self->t.dev, bad, &err))
 			TH_LOG("change %u", n);
 		EXPECT_NE(0, err.text[0]);
@@ -332,7 +339,7 @@ TEST_F(state, states_that_do_not_fit_are_refused)
 	/* Shadow doorbells beyond memory. */
 	*bad = *good;
 	bad->dbbuf_enabled = 1;
-	bad->dbbuf_shadow = self->t.vm->config.memory_bytes;
+	bad->dbbuf_shadow = TESTVM_RAM + self->t.vm->config.memory_bytes;
 	EXPECT_EQ(-EINVAL, testvm_load(self->t.dev, bad, &self->err));
 	/* Blocks beyond the disk. */
 	*bad = *good;

@@ -1025,9 +1025,9 @@ static void put_again(struct blk_state_view *state, u16 slots)
 	state->again_nr = 1;
 	state->again[0] = (struct blk_again_view){ 0, 0, slots, 1, 1 };
 	state->numbers_nr = 4;
-	state->buffers[0] = 0x1000;
+	state->buffers[0] = TESTVM_RAM + 0x1000;
 	state->buffers[1] = 16;
-	state->buffers[2] = 0x2000;
+	state->buffers[2] = TESTVM_RAM + 0x2000;
 	state->buffers[3] = 1;
 }
 
@@ -1118,21 +1118,22 @@ TEST_F(blk, state_with_identifiers)
 /* What is to be done again comes from outside, too. */
 TEST_F(blk, state_with_requests_that_cannot_be)
 {
-	static const struct {
+	const u64 ram = TESTVM_RAM;
+	const struct {
 		struct blk_again_view again;
 		u32 numbers_nr;
 		u64 addr;
 		u64 len;
 		const char *why;
 	} cases[] = {
-		{ { 3, 0, 1, 1, 1 }, 4, 0x1000, 16, "there is no queue 3" },
-		{ { 2, 0, 1, 1, 1 }, 4, 0x1000, 16, "queue 2 has no request 0" },
-		{ { 0, 0, 17, 1, 1 }, 4, 0x1000, 16, NULL },
-		{ { 0, 0, 1, 1, 1 }, 2, 0x1000, 16, "there are too few" },
-		{ { 0, 0, 1, 1, 1 }, 6, 0x1000, 16, "there are too many" },
-		{ { 0, 0, 1, 200, 200 }, 800, 0x1000, 16, "more than" },
-		{ { 0, 0, 1, 1, 1 }, 4, 0x1000, 0, "are not in RAM" },
-		{ { 0, 0, 1, 1, 1 }, 4, 16 * MIB - 8, 16, "are not in RAM" },
+		{ { 3, 0, 1, 1, 1 }, 4, ram + 0x1000, 16, "there is no queue 3" },
+		{ { 2, 0, 1, 1, 1 }, 4, ram + 0x1000, 16, "queue 2 has no request 0" },
+		{ { 0, 0, 17, 1, 1 }, 4, ram + 0x1000, 16, NULL },
+		{ { 0, 0, 1, 1, 1 }, 2, ram + 0x1000, 16, "there are too few" },
+		{ { 0, 0, 1, 1, 1 }, 6, ram + 0x1000, 16, "there are too many" },
+		{ { 0, 0, 1, 200, 200 }, 800, ram + 0x1000, 16, "more than" },
+		{ { 0, 0, 1, 1, 1 }, 4, ram + 0x1000, 0, "are not in RAM" },
+		{ { 0, 0, 1, 1, 1 }, 4, ram + 16 * MIB - 8, 16, "are not in RAM" },
 		{ { 0, 0, 1, 1, 1 }, 4, UINT64_MAX - 7, 16, "are not in RAM" },
 	};
 	struct blk_state_view *state;

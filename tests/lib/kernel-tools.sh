@@ -39,3 +39,7 @@ cp -f "$tools"/* "$dir"/
 # a value of it.
 sed -i 's/__typeof__(\(_expected\|_seen\)) __/__typeof__(((void)0, (\1))) __/' \
 	"$dir/kselftest_harness.h"
+# A test that its fixture's setup skips is not run, but torn down.
+call='fixture_name##_##test_name(_metadata, &self, '
+sed -i "s/^\(\t*\)\($call\)/\1if (!_metadata->skip) \2/" \
+	"$dir/kselftest_harness.h"

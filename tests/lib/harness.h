@@ -7,8 +7,9 @@
  *
  *  - each test runs in a child process that ends with _exit(), which the leak
  *    checker of AddressSanitizer never sees: the child calls it by hand;
- *  - under a sanitizer, code runs several times slower and the time limits are
- *    longer.
+ *  - under a sanitizer, or on an emulated processor (TEST_EMULATED, as which
+ *    counts whatever is built for another architecture than the builder's), code
+ *    runs several times slower and the time limits are longer.
  *
  * A test file includes this header and ends with TEST_HARNESS_MAIN.
  */
@@ -29,7 +30,8 @@
 /* FIXTURE_SETUP() and its like make functions without a prototype. */
 #pragma GCC diagnostic ignored "-Wmissing-prototypes"
 
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__) || \
+	defined(TEST_EMULATED)
 #undef TEST_TIMEOUT_DEFAULT
 #define TEST_TIMEOUT_DEFAULT 180
 #endif

@@ -98,7 +98,7 @@ move_libraries()
 # arm64's KVM is built in; of ports, its machine has one, and those on PCI.
 case $DEB_ARCH in
 arm64)
-	outer_modules="veth sch_netem"
+	outer_modules="veth sch_netem tun loop"
 	outer_terminals='/dev/ttyS0 /dev/ttyS1'
 	;;
 *)

@@ -1,7 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# programs.sh [-s SUMMARY] [PROGRAM...] - runs test programs in the outer machine
+# programs.sh [-j JOBS] [-s SUMMARY] [PROGRAM...] - runs test programs in the
+# outer machine, JOBS at once
 #
 # Those that are named, or all of the kvm level, run in the emulated machine of
 # nested.sh: under a KVM that runs all of a guest on the (emulated) processor;
@@ -16,8 +17,10 @@ cd "$(dirname "$0")/../.."
 
 build=${O:-build}
 summary=
-while getopts s: opt; do
+jobs=1
+while getopts j:s: opt; do
 	case $opt in
+	j) jobs=$OPTARG ;;
 	s) summary=$OPTARG ;;
 	*) exit 2 ;;
 	esac
@@ -63,7 +66,7 @@ for setting in LKVM_LONG LKVM_SEED; do
 	[ -z "$value" ] || settings="$settings $setting=$value"
 done
 sh tests/system/nested.sh -l "$temp/log" -o "$temp" "$temp/stage" \
-	"$settings sh tests/lib/run-tap.sh -p $prefix: -s /out/summary $programs" || {
+	"$settings sh tests/lib/run-tap.sh -j $jobs -p $prefix: -s /out/summary $programs" || {
 	echo "not ok - the outer machine ended with exit code $?"
 	tail -n 20 "$temp/log" | sed 's/^/# outer: /'
 	echo "0 1 0 outer machine" >>"$temp/summary"

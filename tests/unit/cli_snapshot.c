@@ -54,7 +54,7 @@ FIXTURE_SETUP(snapshot)
 	self->vm->description_len = 12;
 	ASSERT_EQ(0, vm_start(self->vm, &self->err));
 	ASSERT_EQ(0, vm_resume(self->vm, &self->err));
-	test_random_fill(&self->rnd, testvm_ram(self->vm, 0, RAM), RAM);
+	test_random_fill(&self->rnd, testvm_ram(self->vm, TESTVM_RAM, RAM), RAM);
 	ASSERT_EQ(0, control_create(self->vm, &self->addr, &self->control,
 				    &self->err))
 		TH_LOG("%s", self->err.text);

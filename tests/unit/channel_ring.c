@@ -80,6 +80,7 @@ static void *cancel_later(void *arg)
 
 TEST_F(ring, cancelling_calls_back_what_is_under_way)
 {
+	s64 moved, room = fcntl(self->pipe[1], F_GETPIPE_SZ);
 	pthread_t thread;
 	u32 i, write;
 
@@ -90,9 +91,11 @@ TEST_F(ring, cancelling_calls_back_what_is_under_way)
 		channel_rings_batch(&self->rings, &self->control,
 				    self->pieces, self->fds, PIECES, write);
 		pthread_join(thread, NULL);
-		/* At most what a pipe takes was moved. */
-		for (i = 1; i < PIECES; i++)
-			EXPECT_GE(0, self->pieces[i].moved);
+		/* At most what a pipe takes was moved, of whichever piece. */
+		for (i = 0, moved = 0; i < PIECES; i++)
+			if (self->pieces[i].moved > 0)
+				moved += self->pieces[i].moved;
+		EXPECT_GE(room, moved);
 		channel_control_destroy(&self->control);
 		ASSERT_EQ(0, channel_control_init(&self->control, &self->err));
 	}

@@ -14,12 +14,13 @@
 #include "arch/arm64/arm64_priv.h"
 #include "arch/arm64/options.h"
 #include "vmm/base/math.h"
+#include "vmm/kvm.h"
 #include "vmm/vcpu.h"
 #include "vmm/vm.h"
 
 static bool has(const struct vm *vm, unsigned long cap)
 {
-	return ioctl(vm->vm_fd, KVM_CHECK_EXTENSION, cap) > 0;
+	return kvm_extension(vm->vm_fd, cap);
 }
 
 static int choose_sve(struct vm *vm, struct arm64_options *o, struct error *err)

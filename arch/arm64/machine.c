@@ -18,6 +18,7 @@
 #include "arch/arm64/options.h"
 #include "vmm/arch.h"
 #include "vmm/base/math.h"
+#include "vmm/kvm.h"
 #include "vmm/option.h"
 #include "vmm/vm.h"
 
@@ -45,19 +46,12 @@ int arm64_ioctl(int fd, unsigned long request, void *arg, const char *what,
 	return 0;
 }
 
-static int check_extension(int fd, unsigned long cap)
-{
-	int ret = ioctl(fd, KVM_CHECK_EXTENSION, cap);
-
-	return ret < 0 ? 0 : ret;
-}
-
 /* Bits of a guest physical address that this host can have. */
 static u32 ipa_bits_max(int kvm_fd)
 {
-	int bits = check_extension(kvm_fd, KVM_CAP_ARM_VM_IPA_SIZE);
+	u32 bits = kvm_extension(kvm_fd, KVM_CAP_ARM_VM_IPA_SIZE);
 
-	return bits ? min_of((u32)bits, IPA_BITS_MAX) : IPA_BITS_DEFAULT;
+	return bits ? min_of(bits, IPA_BITS_MAX) : IPA_BITS_DEFAULT;
 }
 
 /* As many as the machine needs, but no fewer than KVM's default. */
@@ -98,7 +92,7 @@ int arch_vm_type(int kvm_fd, u64 memory_bytes, unsigned long *type,
 		 struct error *err)
 {
 	*type = 0;
-	if (check_extension(kvm_fd, KVM_CAP_ARM_VM_IPA_SIZE))
+	if (kvm_extension(kvm_fd, KVM_CAP_ARM_VM_IPA_SIZE))
 		*type = KVM_VM_TYPE_ARM_IPA_SIZE(ipa_bits(kvm_fd,
 							  memory_bytes));
 	return check_memory(kvm_fd, memory_bytes, err);
@@ -112,7 +106,7 @@ int arch_vm_type(int kvm_fd, u64 memory_bytes, unsigned long *type,
  */
 u32 arch_cpus_max(int kvm_fd)
 {
-	u32 cpus = (u32)check_extension(kvm_fd, KVM_CAP_MAX_VCPUS);
+	u32 cpus = kvm_extension(kvm_fd, KVM_CAP_MAX_VCPUS);
 
 	return max_of(min_of(cpus, (u32)VM_CPUS_MAX), 1u);
 }
@@ -191,39 +185,17 @@ struct arch_range arch_pci_mmio64(const struct vm *vm)
 	return range;
 }
 
-/**
- * struct arm64_need - an extension that a machine cannot do without
- * @cap: KVM_CAP_*
- * @name: its name
- */
-struct arm64_need {
-	unsigned long cap;
-	const char *name;
+static const struct kvm_need needs[] = {
+	KVM_NEED(KVM_CAP_IRQCHIP),
+	KVM_NEED(KVM_CAP_IRQFD),
+	KVM_NEED(KVM_CAP_IRQ_ROUTING),
+	KVM_NEED(KVM_CAP_IOEVENTFD),
+	KVM_NEED(KVM_CAP_ONE_REG),
+	KVM_NEED(KVM_CAP_ARM_PSCI_0_2),
+	KVM_NEED(KVM_CAP_IMMEDIATE_EXIT),
+	KVM_NEED(KVM_CAP_MP_STATE),
+	KVM_NEED(KVM_CAP_VCPU_EVENTS),
 };
-
-static const struct arm64_need needs[] = {
-	{ KVM_CAP_IRQCHIP, "KVM_CAP_IRQCHIP" },
-	{ KVM_CAP_IRQFD, "KVM_CAP_IRQFD" },
-	{ KVM_CAP_IRQ_ROUTING, "KVM_CAP_IRQ_ROUTING" },
-	{ KVM_CAP_IOEVENTFD, "KVM_CAP_IOEVENTFD" },
-	{ KVM_CAP_ONE_REG, "KVM_CAP_ONE_REG" },
-	{ KVM_CAP_ARM_PSCI_0_2, "KVM_CAP_ARM_PSCI_0_2" },
-	{ KVM_CAP_IMMEDIATE_EXIT, "KVM_CAP_IMMEDIATE_EXIT" },
-	{ KVM_CAP_MP_STATE, "KVM_CAP_MP_STATE" },
-	{ KVM_CAP_VCPU_EVENTS, "KVM_CAP_VCPU_EVENTS" },
-};
-
-static int check_needs(int kvm_fd, struct error *err)
-{
-	size_t i;
-
-	for (i = 0; i < ARRAY_SIZE(needs); i++)
-		if (!check_extension(kvm_fd, needs[i].cap))
-			return error_set(err, -ENOTSUP,
-					 "this host's KVM has no %s; Linux 5.10 or later is needed",
-					 needs[i].name);
-	return 0;
-}
 
 static int take_options(struct vm *vm, struct error *err)
 {
@@ -248,7 +220,8 @@ int arch_vm_init(struct vm *vm, struct error *err)
 {
 	int ret;
 
-	ret = check_needs(vm->kvm_fd, err);
+	ret = kvm_check_needs(vm->kvm_fd, needs, ARRAY_SIZE(needs), "5.10",
+			      err);
 	if (ret)
 		return ret;
 	vm->arch = calloc(1, sizeof(*vm->arch));

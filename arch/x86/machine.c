@@ -24,6 +24,7 @@
 #include "arch/x86/x86_priv.h"
 #include "vmm/arch.h"
 #include "vmm/base/math.h"
+#include "vmm/kvm.h"
 #include "vmm/vm.h"
 
 #define CPUID_ECX_VMX	BIT(5)		/* of 1, Intel SDM volume 2, CPUID */
@@ -53,13 +54,6 @@ int x86_ioctl(int fd, unsigned long request, void *arg, const char *what,
 	return 0;
 }
 
-static int check_extension(int fd, unsigned long cap)
-{
-	int ret = ioctl(fd, KVM_CHECK_EXTENSION, cap);
-
-	return ret < 0 ? 0 : ret;
-}
-
 /**
  * arch_vm_type() - the argument of KVM_CREATE_VM
  * @kvm_fd: /dev/kvm
@@ -84,8 +78,8 @@ int arch_vm_type(int kvm_fd, u64 memory_bytes, unsigned long *type,
  */
 u32 arch_cpus_max(int kvm_fd)
 {
-	u32 cpus = (u32)check_extension(kvm_fd, KVM_CAP_MAX_VCPUS);
-	u32 ids = (u32)check_extension(kvm_fd, KVM_CAP_MAX_VCPU_ID);
+	u32 cpus = kvm_extension(kvm_fd, KVM_CAP_MAX_VCPUS);
+	u32 ids = kvm_extension(kvm_fd, KVM_CAP_MAX_VCPU_ID);
 
 	if (ids)
 		cpus = min_of(cpus, ids);
@@ -182,45 +176,23 @@ struct arch_range arch_pci_mmio64(const struct vm *vm)
 	return range;
 }
 
-/**
- * struct x86_need - an extension that a machine cannot do without
- * @cap: KVM_CAP_*
- * @name: its name
- */
-struct x86_need {
-	unsigned long cap;
-	const char *name;
+static const struct kvm_need needs[] = {
+	KVM_NEED(KVM_CAP_SET_TSS_ADDR),
+	KVM_NEED(KVM_CAP_SET_IDENTITY_MAP_ADDR),
+	KVM_NEED(KVM_CAP_IRQCHIP),
+	KVM_NEED(KVM_CAP_PIT2),
+	KVM_NEED(KVM_CAP_PIT_STATE2),
+	KVM_NEED(KVM_CAP_EXT_CPUID),
+	KVM_NEED(KVM_CAP_IRQFD),
+	KVM_NEED(KVM_CAP_IOEVENTFD),
+	KVM_NEED(KVM_CAP_IMMEDIATE_EXIT),
+	KVM_NEED(KVM_CAP_ADJUST_CLOCK),
+	KVM_NEED(KVM_CAP_MP_STATE),
+	KVM_NEED(KVM_CAP_VCPU_EVENTS),
+	KVM_NEED(KVM_CAP_DEBUGREGS),
+	KVM_NEED(KVM_CAP_XSAVE),
+	KVM_NEED(KVM_CAP_SREGS2),
 };
-
-static const struct x86_need needs[] = {
-	{ KVM_CAP_SET_TSS_ADDR, "KVM_CAP_SET_TSS_ADDR" },
-	{ KVM_CAP_SET_IDENTITY_MAP_ADDR, "KVM_CAP_SET_IDENTITY_MAP_ADDR" },
-	{ KVM_CAP_IRQCHIP, "KVM_CAP_IRQCHIP" },
-	{ KVM_CAP_PIT2, "KVM_CAP_PIT2" },
-	{ KVM_CAP_PIT_STATE2, "KVM_CAP_PIT_STATE2" },
-	{ KVM_CAP_EXT_CPUID, "KVM_CAP_EXT_CPUID" },
-	{ KVM_CAP_IRQFD, "KVM_CAP_IRQFD" },
-	{ KVM_CAP_IOEVENTFD, "KVM_CAP_IOEVENTFD" },
-	{ KVM_CAP_IMMEDIATE_EXIT, "KVM_CAP_IMMEDIATE_EXIT" },
-	{ KVM_CAP_ADJUST_CLOCK, "KVM_CAP_ADJUST_CLOCK" },
-	{ KVM_CAP_MP_STATE, "KVM_CAP_MP_STATE" },
-	{ KVM_CAP_VCPU_EVENTS, "KVM_CAP_VCPU_EVENTS" },
-	{ KVM_CAP_DEBUGREGS, "KVM_CAP_DEBUGREGS" },
-	{ KVM_CAP_XSAVE, "KVM_CAP_XSAVE" },
-	{ KVM_CAP_SREGS2, "KVM_CAP_SREGS2" },
-};
-
-static int check_needs(int kvm_fd, struct error *err)
-{
-	size_t i;
-
-	for (i = 0; i < ARRAY_SIZE(needs); i++)
-		if (!check_extension(kvm_fd, needs[i].cap))
-			return error_set(err, -ENOTSUP,
-					 "this host's KVM has no %s; Linux 5.14 or later is needed",
-					 needs[i].name);
-	return 0;
-}
 
 static int enable(struct vm *vm, u32 cap, u64 arg, const char *what,
 		  struct error *err)
@@ -237,13 +209,13 @@ static int enable_optional(struct vm *vm, struct error *err)
 		     KVM_X2APIC_API_DISABLE_BROADCAST_QUIRK;
 	int ret = 0;
 
-	if (((u64)check_extension(vm->kvm_fd, KVM_CAP_X2APIC_API) & x2apic) ==
+	if (((u64)kvm_extension(vm->kvm_fd, KVM_CAP_X2APIC_API) & x2apic) ==
 	    x2apic)
 		ret = enable(vm, KVM_CAP_X2APIC_API, x2apic, "x2APIC API", err);
-	if (!ret && check_extension(vm->kvm_fd, KVM_CAP_EXCEPTION_PAYLOAD))
+	if (!ret && kvm_extension(vm->kvm_fd, KVM_CAP_EXCEPTION_PAYLOAD))
 		ret = enable(vm, KVM_CAP_EXCEPTION_PAYLOAD, 1,
 			     "exception payload", err);
-	if (!ret && check_extension(vm->kvm_fd, KVM_CAP_X86_TRIPLE_FAULT_EVENT))
+	if (!ret && kvm_extension(vm->kvm_fd, KVM_CAP_X86_TRIPLE_FAULT_EVENT))
 		ret = enable(vm, KVM_CAP_X86_TRIPLE_FAULT_EVENT, 1,
 			     "triple fault event", err);
 	return ret;
@@ -286,14 +258,13 @@ static int check_memory(const struct vm *vm, struct error *err)
 static int read_sizes(struct vm *vm, struct error *err)
 {
 	struct arch_vm *arch = vm->arch;
-	u32 xsave = (u32)check_extension(vm->vm_fd, KVM_CAP_XSAVE2);
+	u32 xsave = kvm_extension(vm->vm_fd, KVM_CAP_XSAVE2);
 
 	arch->xsave_size = max_of(xsave, (u32)sizeof(struct kvm_xsave));
-	arch->xcrs = check_extension(vm->kvm_fd, KVM_CAP_XCRS);
-	arch->nested_size =
-		(u32)check_extension(vm->kvm_fd, KVM_CAP_NESTED_STATE);
+	arch->xcrs = kvm_extension(vm->kvm_fd, KVM_CAP_XCRS);
+	arch->nested_size = kvm_extension(vm->kvm_fd, KVM_CAP_NESTED_STATE);
 	arch->tsc_deadline =
-		check_extension(vm->kvm_fd, KVM_CAP_TSC_DEADLINE_TIMER);
+		kvm_extension(vm->kvm_fd, KVM_CAP_TSC_DEADLINE_TIMER);
 	if (arch->xsave_size > X86_XSAVE_MAX ||
 	    arch->nested_size > X86_NESTED_MAX)
 		return error_set(err, -ENOTSUP,
@@ -313,7 +284,8 @@ int arch_vm_init(struct vm *vm, struct error *err)
 {
 	int ret;
 
-	ret = check_needs(vm->kvm_fd, err);
+	ret = kvm_check_needs(vm->kvm_fd, needs, ARRAY_SIZE(needs), "5.14",
+			      err);
 	if (ret)
 		return ret;
 	vm->arch = calloc(1, sizeof(*vm->arch));

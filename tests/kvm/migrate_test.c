@@ -53,10 +53,13 @@ static const char *unavailable(void)
 	return machine_is_qemu() ? "this is about lkvm" : machine_unavailable();
 }
 
-static bool start(FIXTURE_DATA(migrate) *self)
+static const char usual[] = "test=stamp cpus=2 beat=20 seed=5";
+static const char small[] = "test=stamp cpus=2 beat=20 seed=5 mem=1";
+
+static bool start(FIXTURE_DATA(migrate) *self, const char *params)
 {
 	const struct machine_setup s = {
-		.params = "test=stamp cpus=2 beat=20 seed=5",
+		.params = params,
 		.cpus = 2, .mib = 32,
 		.disk[0].mib[0] = 16,
 	};
@@ -149,7 +152,7 @@ TEST_F_TIMEOUT(migrate, hundred_times_under_io, LIMIT_S)
 
 	if (unavailable())
 		SKIP(return, "%s", unavailable());
-	ASSERT_TRUE(start(self));
+	ASSERT_TRUE(start(self, usual));
 	for (i = 0; rounds_next(&r); i++) {
 		ASSERT_TRUE(receive_tcp(self, (i + 1) % 2, !i))
 			TH_LOG("round %u", i);
@@ -172,7 +175,7 @@ TEST_F_TIMEOUT(migrate, asked_again_and_again_under_io, LIMIT_S)
 
 	if (unavailable())
 		SKIP(return, "%s", unavailable());
-	ASSERT_TRUE(start(self));
+	ASSERT_TRUE(start(self, usual));
 	ASSERT_TRUE(receive_tcp(self, 1, true));
 	while (rounds_next(&r)) {
 		ASSERT_EQ(0, machine_command(&self->m[0], words, WAIT_MS))
@@ -211,7 +214,10 @@ static unsigned long half_of_writes(struct machine *m)
 	return (pages - before) * 4 / 2 * 1000 / (now - since);
 }
 
-/* The guest writes more than can be sent, until it is slowed down. */
+/*
+ * The guest writes more than can be sent, until it is slowed down. It has little
+ * memory to do so, which has been sent soon where that is not much a second.
+ */
 TEST_F_TIMEOUT(migrate, guest_that_writes_too_much_is_slowed_down, LIMIT_S)
 {
 	char bandwidth[24];
@@ -224,7 +230,7 @@ TEST_F_TIMEOUT(migrate, guest_that_writes_too_much_is_slowed_down, LIMIT_S)
 
 	if (unavailable())
 		SKIP(return, "%s", unavailable());
-	ASSERT_TRUE(start(self));
+	ASSERT_TRUE(start(self, small));
 	kib = half_of_writes(&self->m[0]);
 	ASSERT_LT(0, kib);
 	snprintf(bandwidth, sizeof(bandwidth), "%luK",
@@ -254,7 +260,7 @@ static bool there_and_back(FIXTURE_DATA(migrate) *self, const char *ring)
 	u32 i;
 
 	setenv("LKVM_DIRTY_RING", ring, 1);
-	good = start(self);
+	good = start(self, usual);
 	for (i = 0; good && i < 4; i++)
 		good = receive(self, (i + 1) % 2, !i) &&
 		       !machine_command(&self->m[i % 2], words, WAIT_MS) &&
@@ -301,7 +307,7 @@ TEST_F_TIMEOUT(migrate, killed_receivers_change_nothing, LIMIT_S)
 
 	if (unavailable())
 		SKIP(return, "%s", unavailable());
-	ASSERT_TRUE(start(self));
+	ASSERT_TRUE(start(self, usual));
 	for (i = 0; i < 6; i++) {
 		ASSERT_TRUE(receive(self, 1, !i)) TH_LOG("round %u", i);
 		client = machine_begin(&self->m[0], words);

@@ -241,13 +241,20 @@ static bool settle(FIXTURE_DATA(fault) *self, struct outcome *o)
 	while (!is_over(self, o))
 		if (now_ns() - begin > limit * 1000000000u)
 			return false;
-	/* It may have been killed, or have heard of it, only now. */
+	return true;
+}
+
+/*
+ * The target may have been killed, or have heard of it, only now: the source does
+ * not wait for the last frame. The proxy has stopped, and acts no more.
+ */
+static void look_again(FIXTURE_DATA(fault) *self, struct outcome *o)
+{
 	if (self->proxy.plan.act == PROXY_KILL_TARGET && o->target &&
 	    self->proxy.acted_ns && machine_wait(target(self), WAIT_MS) >= 0) {
 		o->target = false;
 		o->target_ended = true;
 	}
-	return true;
 }
 
 /* ---- what must be so ----------------------------------------------------------- */
@@ -396,6 +403,7 @@ static bool one(FIXTURE_DATA(fault) *self, struct proxy_plan plan)
 	o.client = migrate(self);
 	good = o.client > 0 && (settle(self, &o) || say(self, &o, "a hang"));
 	proxy_stop(&self->proxy);
+	look_again(self, &o);
 	if (!good || !check(self, &o))
 		return false;
 	self->cases++;

@@ -194,7 +194,7 @@ step_arm64()
 	done)
 	for name in unit/state_rules device/serial device/platform device/msix \
 		device/machine_state device/virtio_pci kvm/end kvm/console \
-		kvm/guest kvm/control; do
+		kvm/guest kvm/control kvm/restore; do
 		programs="$programs $arm64/tests/${name}_test"
 	done
 	# shellcheck disable=SC2086

@@ -241,7 +241,8 @@ step_arm64()
 	fi
 	arm64="$O/arm64"
 	programs=
-	for name in arm64/machine end console guest control restore; do
+	for name in arm64/machine end console guest control restore \
+		migrate; do
 		programs="$programs $arm64/tests/kvm/${name}_test"
 	done
 	# shellcheck disable=SC2086

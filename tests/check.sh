@@ -241,7 +241,7 @@ step_arm64()
 	fi
 	arm64="$O/arm64"
 	programs=
-	for name in arm64/machine end console guest control restore \
+	for name in arm64/machine end console guest snapshot restore \
 		migrate; do
 		programs="$programs $arm64/tests/kvm/${name}_test"
 	done

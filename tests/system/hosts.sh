@@ -116,13 +116,15 @@ tell()
 	says "$machine.log" "^$1 $2 done" "$machine_pid"
 }
 
-# receive HOST N: lkvm receive in the background, for the hop N.
+# receive HOST N: lkvm receive in the background, for the hop N, with the words in
+# receive_options.
 receive()
 {
 	next=$name.$2
 	rm -f "$next.in"
 	mkfifo "$next.in"
-	on "$1" timeout "$machine_limit" ./lkvm receive \
+	# shellcheck disable=SC2086
+	on "$1" timeout "$machine_limit" ./lkvm receive ${receive_options:-} \
 		--listen "$(address "$1"):$port" \
 		<"$next.in" >"$next.log" 2>"$next.err" &
 	next_pid=$!

@@ -18,7 +18,9 @@ machine_patience='rcupdate.rcu_cpu_stall_timeout=150 watchdog_thresh=60'
 machine_params='quiet loglevel=1 panic=-1 no_timer_check iomem=relaxed'
 machine_params="$machine_params $machine_patience"
 
-machine_dir=$PWD/${0##*/}.dir
+# Its name is short: a socket's path has room for 107 characters.
+machine_dir=${0##*/test-}
+machine_dir=$PWD/${machine_dir%.sh}.dir
 mkdir -p "$machine_dir"
 for file in "$PWD"/*; do
 	case $file in

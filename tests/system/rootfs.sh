@@ -27,7 +27,8 @@ programs='
 modules='button evdev loop pvpanic pvpanic-mmio
 	virtio_ring virtio virtio_pci_legacy_dev virtio_pci_modern_dev virtio_pci
 	failover net_failover virtio_net virtio_blk virtio-rng virtio_balloon
-	vsock vmw_vsock_virtio_transport_common vmw_vsock_virtio_transport'
+	vsock vmw_vsock_virtio_transport_common vmw_vsock_virtio_transport
+	virtio_console'
 size=512M
 if [ "$DEB_ARCH" = arm64 ]; then
 	packages="$packages gpiod"

@@ -37,7 +37,7 @@ shift $((OPTIND - 1))
 
 kernel=$(sh tests/system/kernel.sh)
 image=$(sh tests/system/rootfs.sh)
-temp=$(mktemp -d "${TMPDIR:-/tmp}/lkvm-system.XXXXXX")
+temp=$(mktemp -d "${TMPDIR:-/tmp}/lkvm-sys.XXXXXX")
 trap 'rm -rf "$temp"' EXIT
 trap 'exit 130' INT TERM HUP
 

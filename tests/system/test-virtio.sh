@@ -83,10 +83,10 @@ take()
 		"SYSTEM:sha256sum <up.$1"
 }
 
-# socket HOST: what connects to the guest there.
+# socket HOST [KIND]: what connects to the guest there.
 socket()
 {
-	echo "$1/lkvm/$name.vsock"
+	echo "$1/lkvm/$name.${2:-vsock}"
 }
 
 serve_all()
@@ -111,10 +111,10 @@ serve_all()
 # soon COMMAND...: it succeeds at last.
 soon()
 {
-	for _ in $(seq 60); do
+	for _ in $(seq 120); do
 		! "$@" || return 0
 		machine_runs || break
-		sleep 1
+		sleep 0.5
 	done
 	return 1
 }
@@ -162,6 +162,46 @@ come_in()
 	check "$1: a connection to the guest over the tap" \
 		sends 262144 "TCP:$guest:22"
 	check "$1: a connection to the guest by the socket" asks 102400 1234
+	check "$1: the port sends back what it gets" port_answers 102400
+}
+
+# has FILE BYTES
+has()
+{
+	[ "$(wc -c <"$1")" -ge "$2" ]
+}
+
+# port_answers BYTES: what is sent to the guest's port comes back. There is no end
+# of it: the client is to go when it has all.
+port_answers()
+{
+	head -c "$1" /dev/urandom >sent
+	: >got
+	./socat -t 60 - "UNIX-CONNECT:$(socket "$here" port)" <sent >got &
+	client=$!
+	soon has got "$1"
+	kill $client
+	wait $client
+	same_sums sent got
+}
+
+# paste LINES: all at once, by the terminal and hvc0.
+paste()
+{
+	head -c $(($1 * 57)) /dev/urandom | base64 -w 76 >sent
+	type_line "paste 0 $1" && says "$machine.log" 'paste 0 ready' \
+		"$machine_pid" && (cat sent >&8) &&
+	says "$machine.log" 'paste 0 done' "$machine_pid" &&
+	is "checksum" "$(sed -n 's/^pasted \([^\r]*\).*/\1/p' "$machine.log" | tr -d '\r')" \
+		"$(sha256sum <sent)"
+}
+
+consoles()
+{
+	check "console: what the guest writes to hvc0" \
+		grep '^to hvc0' "$machine.log"
+	check "console: a paste of 100 KiB" paste 1800
+	check "port: 1 MiB there and back" port_answers 1048576
 }
 
 # ---- memory -----------------------------------------------------------------
@@ -258,8 +298,15 @@ more_than()
 	[ "$now" -gt $(($1 + 65536)) ]
 }
 
+# port_there: both hosts have the same files, so each has a socket of its own.
+port_there()
+{
+	receive_options="--virtio-console 0=path=$(socket "$there" port)"
+}
+
 move()
 {
+	port_there
 	check "hop $*" hop "$@"
 	sed -n "s/^$name runs at/# moved to/p" hop
 	check "hop $1: the connection goes on" goes_on
@@ -312,6 +359,7 @@ move_quietly()
 
 quiet_move()
 {
+	port_there
 	check "hop 4: the guest's new place is announced" move_quietly
 	come_in "hop 4"
 }
@@ -341,15 +389,18 @@ truncate -s 32M second.img
 truncate -s 32M vda.img
 truncate -s 128M vdb.img
 machine_host=$(at $here)
+# Debian's driver of hvc0 is a module: until it is loaded there is ttyS0.
+machine_params="$machine_params console=ttyS0 console=hvc0"
 machine_start "$name.0" -c 2 --nvme disk.img,serial=tests,ns=second.img \
 	--disk vda.img --disk vdb.img --balloon --vsock 3 \
 	--network user,hostfwd=tcp::2222-:22 \
 	--network "tap,tapif=tap0,mq=2,guest_mac=$mac" \
+	--console virtio --virtio-console "echo,path=$(socket $here port)" \
 	-p "$(machine_exec "CPUS=2 sh /tests/all virtio.sh dmesg.sh")"
 check "all devices were tried" machine_says '^tried'
 check "a port of the guest where nobody listens" nobody 4321
 come_in start
-steps reporting inflating 'check busy tell busy 0' 'move 1' 'move 2 --channels 4' save_and_restore finish \
+steps consoles reporting inflating 'check busy tell busy 0' 'move 1' 'move 2 --channels 4' save_and_restore finish \
 	quiet_move
 if [ "$tap_failed" = 0 ]; then
 	type_line end

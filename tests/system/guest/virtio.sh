@@ -7,20 +7,23 @@
 # network somebody sends back what he gets, at port 7000; takes it at 7001, and
 # tells its checksum at 7004; sends a file at 7002, and its checksum at 7003. At
 # CID 2, port 5000, the host sends back what it gets, and this guest does so at
-# its port 1234 for sockets; it sends a checksum at port 22.
+# its port 1234 for sockets; it sends a checksum at port 22. Its port "echo" of the
+# second virtio console sends back what comes, too. The first one is hvc0, which the
+# terminal types on.
 #
 # Over passt nothing goes both ways at a time: Debian 12's sends some of it twice
 # to the guest then (its own --pcap shows it), and does not tell the guest of the
 # other side's end when the guest has come to its own.
 #
-# Says "tried" when all was tried by itself, and then does what it is told on the
-# console, a line for each:
+# Says "tried" when all was tried by itself, and then does what it is told on hvc0,
+# a line for each:
 #
 #	busy N		disks and a connection are used all the time from here on
 #	hop N		it has just moved, or was restored
 #	fill N MIB	memory is used
 #	cache N MIB	memory is used for what was read from the disk
 #	free N		and is not any more, neither of them
+#	paste N LINES	so many lines follow, and their checksum is told
 #	stop N		the connection that lasts comes to its end
 #	end		the last checks
 #
@@ -30,7 +33,7 @@
 modules='virtio_ring virtio virtio_pci_legacy_dev virtio_pci_modern_dev
 	virtio_pci failover net_failover virtio_net virtio_blk virtio-rng
 	virtio_balloon vsock vmw_vsock_virtio_transport_common
-	vmw_vsock_virtio_transport'
+	vmw_vsock_virtio_transport virtio_console'
 
 own=198.51.100.100/24
 near=198.51.100.10
@@ -222,6 +225,32 @@ vsock()
 	hold
 }
 
+# port NAME: the device of a virtio console's port; udev would make a link to it.
+port()
+{
+	for dir in /sys/class/virtio-ports/*; do
+		[ "$(cat "$dir/name" 2>/dev/null)" != "$1" ] ||
+			echo "/dev/${dir##*/}"
+	done
+}
+
+# A program of the host that goes is the end of what it has said.
+console()
+{
+	same "the console that the terminal types on" \
+		"$(sed 's/.* //' /sys/class/tty/console/active)" hvc0
+	# Held open: its driver forgets the settings when nobody has it.
+	exec 7<>/dev/hvc0
+	check "it is not to send back what is typed" stty -F /dev/hvc0 -echo
+	echo "to hvc0" >&7
+	echo_port=$(port echo)
+	check "a port with a name" [ -c "$echo_port" ]
+	while :; do
+		cat <>"$echo_port" >&0
+		sleep 0.2
+	done &
+}
+
 # ---- what goes on all the time ----------------------------------------------
 
 # rounds NAME FILE: fio again and again, until /run/stop is there.
@@ -281,6 +310,12 @@ free()
 	echo 3 >/proc/sys/vm/drop_caches
 }
 
+paste()
+{
+	echo "paste $1 ready"
+	echo "pasted $(head -n "$2" | sha256sum)"
+}
+
 stop()
 {
 	touch /run/stream/stop
@@ -294,7 +329,7 @@ follow()
 	while read -r word n rest; do
 		case $word in
 		end) break ;;
-		busy | hop | fill | cache | free | stop) "$word" "$n" "$rest" ;;
+		busy | hop | fill | cache | free | paste | stop) "$word" "$n" "$rest" ;;
 		esac
 		echo "$word $n done"
 	done
@@ -314,14 +349,13 @@ load_drivers()
 }
 
 check "the devices have drivers" load_drivers
-for part in cards disks rng vsock; do
+for part in cards disks rng vsock console; do
 	$part
 	read -r up _ </proc/uptime
 	echo "# $part: done after $up s"
 done
 echo tried
-read -r active </sys/class/tty/console/active
-follow <"/dev/${active##* }"
+follow <&7
 
 touch /run/stop
 # shellcheck disable=SC2086

@@ -198,9 +198,9 @@ paste()
 
 consoles()
 {
+	check "console: a paste of 100 KiB" paste 1800
 	check "console: what the guest writes to hvc0" \
 		grep '^to hvc0' "$machine.log"
-	check "console: a paste of 100 KiB" paste 1800
 	check "port: 1 MiB there and back" port_answers 1048576
 }
 

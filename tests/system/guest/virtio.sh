@@ -11,6 +11,9 @@
 # second virtio console sends back what comes, too. The first one is hvc0, which the
 # terminal types on.
 #
+# Few processes are started: each is a chance that the emulated processor is lost
+# (Documentation/testing.rst).
+#
 # Over passt nothing goes both ways at a time: Debian 12's sends some of it twice
 # to the guest then (its own --pcap shows it), and does not tell the guest of the
 # other side's end when the guest has come to its own.
@@ -242,12 +245,11 @@ console()
 	# Held open: its driver forgets the settings when nobody has it.
 	exec 7<>/dev/hvc0
 	check "it is not to send back what is typed" stty -F /dev/hvc0 -echo
-	echo "to hvc0" >&7
 	echo_port=$(port echo)
 	check "a port with a name" [ -c "$echo_port" ]
 	while :; do
 		cat <>"$echo_port" >&0
-		sleep 0.2
+		sleep 1
 	done &
 }
 
@@ -264,7 +266,7 @@ rounds()
 			break
 		}
 		echo $round >"/run/rounds.$1"
-		sleep 0.5
+		sleep 2
 	done
 }
 
@@ -313,7 +315,10 @@ free()
 paste()
 {
 	echo "paste $1 ready"
-	echo "pasted $(head -n "$2" | sha256sum)"
+	sum=$(head -n "$2" | sha256sum)
+	# The other console has nothing to say now, which this would stand in.
+	echo "to hvc0" >&7
+	echo "pasted $sum"
 }
 
 stop()

@@ -159,7 +159,9 @@ step_static()
 step_system()
 {
 	before=$(wc -l <"$summary")
-	sh tests/system/run.sh -l "$O/gcc/lkvm" -s "$summary" </dev/null
+	# Each emulated machine is busy with little more than one processor.
+	SYSTEM_JOBS=$((jobs > 1 ? 2 : 1)) sh tests/system/run.sh \
+		-l "$O/gcc/lkvm" -s "$summary" </dev/null
 	[ "$(wc -l <"$summary")" -gt "$before" ] || failed "system: no result"
 }
 

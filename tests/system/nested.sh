@@ -5,10 +5,10 @@
 # with hardware virtualization, on a machine that has none
 #
 # QEMU emulates an AMD processor with SVM, or with DEB_ARCH=arm64 one with EL2,
-# and boots Debian's cloud kernel, with its kvm-amd modules. There, the shell command runs as root with the contents
-# of the folder STAGE as its working folder /work, and with /dev/kvm. Its output
-# and its errors come out of this script's, apart from each other, and its exit
-# code is this script's.
+# and boots Debian's cloud kernel, with its kvm-amd modules. There, the shell
+# command runs as root with the contents of the folder STAGE as its working folder
+# /work, and with /dev/kvm. Its output and its errors come out of this script's,
+# apart from each other, and its exit code is this script's.
 #
 #   -t      the user's terminal is the command's
 #   -m      memory of the outer machine (default 2048)
@@ -140,6 +140,7 @@ emulated_amd64()
 	$limit qemu-system-x86_64 -accel tcg,thread=multi \
 		-cpu EPYC,+svm,+npt,-xsave -smp 2 -m "$memory" \
 		-display none -vga none -nodefaults -no-reboot \
+		-pidfile "$temp/pid" \
 		-kernel "$kernel/vmlinuz" -append "console=ttyS0 panic=-1 quiet \
 			mitigations=off no_timer_check cryptomgr.notests \
 			softlockup_panic=1 watchdog_thresh=30 \
@@ -160,6 +161,7 @@ emulated_arm64()
 		-M "virt,virtualization=on,gic-version=${OUTER_GIC:-3}" \
 		-cpu "${OUTER_CPU:-max,pauth-impdef=on,sve=off,sme=off,lpa2=off}" \
 		-smp 2 -m "$memory" -display none -nodefaults -no-reboot \
+		-pidfile "$temp/pid" \
 		-kernel "$kernel/vmlinuz" -append "console=ttyAMA0 panic=-1 quiet \
 			mitigations=off cryptomgr.notests \
 			softlockup_panic=1 watchdog_thresh=30 \
@@ -173,15 +175,31 @@ emulated_arm64()
 		-device pci-serial,chardev=errors
 }
 
+# given_up: the emulated kernel says that a processor of its own does not come
+# back, from which it does not recover: QEMU is ended then.
+given_up()
+{
+	until grep -q 'BUG: soft lockup' "$log"; do
+		sleep 5
+	done >/dev/null 2>&1
+	echo "${0##*/}: a processor of the outer machine hangs" >&2
+	kill "$(cat "$temp/pid")"
+}
+
 emulate()
 {
 	cat "$temp/errors" >&2 &
 	errors=$!
+	: >"$log"
+	given_up &
+	watch=$!
 	emulated=0
 	case $DEB_ARCH in
 	arm64) emulated_arm64 ;;
 	*) emulated_amd64 ;;
 	esac 2>"$temp/qemu" || emulated=$?
+	kill "$watch" 2>/dev/null
+	wait "$watch" 2>/dev/null
 	# QEMU may have failed before it opened its end.
 	: <>"$temp/errors"
 	wait "$errors"

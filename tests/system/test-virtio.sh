@@ -196,11 +196,19 @@ paste()
 		"$(sha256sum <sent)"
 }
 
+# greet: the guest says something on hvc0.
+greet()
+{
+	type_line "hello 0" &&
+	says "$machine.log" '^to hvc0' "$machine_pid" &&
+	type_line seen &&
+	says "$machine.log" '^hello 0 done' "$machine_pid"
+}
+
 consoles()
 {
 	check "console: a paste of 100 KiB" paste 1800
-	check "console: what the guest writes to hvc0" \
-		grep '^to hvc0' "$machine.log"
+	check "console: what the guest writes to hvc0" greet
 	check "port: 1 MiB there and back" port_answers 1048576
 }
 

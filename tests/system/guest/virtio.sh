@@ -27,6 +27,7 @@
 #	cache N MIB	memory is used for what was read from the disk
 #	free N		and is not any more, neither of them
 #	paste N LINES	so many lines follow, and their checksum is told
+#	hello N		hvc0 has something to say; a line more when it was seen
 #	stop N		the connection that lasts comes to its end
 #	end		the last checks
 #
@@ -315,10 +316,14 @@ free()
 paste()
 {
 	echo "paste $1 ready"
-	sum=$(head -n "$2" | sha256sum)
-	# The other console has nothing to say now, which this would stand in.
+	echo "pasted $(head -n "$2" | sha256sum)"
+}
+
+# Both consoles come to one terminal: nothing more is said before this was seen.
+hello()
+{
 	echo "to hvc0" >&7
-	echo "pasted $sum"
+	read -r _
 }
 
 stop()
@@ -334,7 +339,9 @@ follow()
 	while read -r word n rest; do
 		case $word in
 		end) break ;;
-		busy | hop | fill | cache | free | paste | stop) "$word" "$n" "$rest" ;;
+		busy | hop | fill | cache | free | paste | hello | stop)
+			"$word" "$n" "$rest"
+			;;
 		esac
 		echo "$word $n done"
 	done

@@ -175,11 +175,18 @@ emulated_arm64()
 		-device pci-serial,chardev=errors
 }
 
-# given_up: the emulated kernel says that a processor of its own does not come
-# back, from which it does not recover: QEMU is ended then.
-given_up()
+# hangs: a processor of the emulated kernel does not come back, as it says again
+# and again, or nothing is heard of its init any more.
+hangs()
 {
-	until grep -q 'BUG: soft lockup' "$log"; do
+	[ "$(grep -c 'BUG: soft lockup' "$log")" -ge 3 ] ||
+		[ -n "$(find "$log" -mmin +4)" ]
+}
+
+# give_up: ends QEMU when its machine hangs.
+give_up()
+{
+	until hangs; do
 		sleep 5
 	done >/dev/null 2>&1
 	echo "${0##*/}: a processor of the outer machine hangs" >&2
@@ -191,7 +198,7 @@ emulate()
 	cat "$temp/errors" >&2 &
 	errors=$!
 	: >"$log"
-	given_up &
+	give_up &
 	watch=$!
 	emulated=0
 	case $DEB_ARCH in

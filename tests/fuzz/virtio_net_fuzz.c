@@ -57,6 +57,13 @@ struct fuzz {
 	size_t left;
 };
 
+static struct fuzz fuzz;
+
+static void clean(void)
+{
+	fake_passt_destroy(&fuzz.passt);
+}
+
 static u32 take(struct fuzz *f, u32 bytes)
 {
 	u32 v = 0;
@@ -213,6 +220,7 @@ static void step(struct fuzz *f)
 static void machine_make(struct fuzz *f)
 {
 	fake_passt_init(&f->passt);
+	atexit(clean);
 	f->vm = testvm_create(32 * MIB);
 	f->dev = testvm_add_pci(f->vm, "network", 0, SLOT, "mode=user");
 	testvm_msix_enable(f->vm, SLOT, 4);
@@ -222,19 +230,19 @@ static void machine_make(struct fuzz *f)
 
 int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
 {
-	static struct fuzz f;
+	struct fuzz *f = &fuzz;
 	u32 i;
 
-	if (!f.vm)
-		machine_make(&f);
-	f.data = data;
-	f.left = size;
-	bring_up(&f, (u8)take(&f, 1));
-	memset(f.ptr, 0, AREA);
-	for (i = 0; f.left && i < STEPS_MAX; i++)
-		step(&f);
-	settle(&f);
-	drain(&f);
-	virtio_driver_reset(&f.drv);
+	if (!f->vm)
+		machine_make(f);
+	f->data = data;
+	f->left = size;
+	bring_up(f, (u8)take(f, 1));
+	memset(f->ptr, 0, AREA);
+	for (i = 0; f->left && i < STEPS_MAX; i++)
+		step(f);
+	settle(f);
+	drain(f);
+	virtio_driver_reset(&f->drv);
 	return 0;
 }

@@ -111,6 +111,9 @@ fetch_debs()
 	shift
 	mkdir -p "$debs_dir"
 	debs_dir=$(cd "$debs_dir" && pwd)
+	# apt does not wait for another one.
+	exec 7>"$debs_dir/lock"
+	flock 7
 	have_lists || apt_update
 	deb_names "$@" || { apt_update && deb_names "$@"; } ||
 		die "cannot find all of the packages: $*"
@@ -126,6 +129,7 @@ fetch_debs()
 	for deb in $debs; do
 		echo "$debs_dir/${deb%%=*}"
 	done
+	exec 7>&-
 }
 
 # deb_names PACKAGE...: sets debs to FILE=PACKAGE of what apt would fetch.

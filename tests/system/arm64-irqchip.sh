@@ -5,8 +5,11 @@
 #
 # A stock kernel boots from NVMe, is saved, and goes on from the file, with the
 # messages of its disk coming by a GICv2m frame; and with no messages at all.
-# On a host with a GICv2 (OUTER_GIC=2 for nested.sh) that is what it has; on one
-# with a GICv3 the frame is beside a GICv3.
+# On a host with a GICv2 that is what it has; on one with a GICv3 the frame is
+# beside a GICv3. The host with a GICv2 has addresses of 40 bits.
+#
+# outer machine: OUTER_GIC=2 OUTER_CPU=cortex-a53
+# outer machine: OUTER_GIC=3
 
 . tests/lib/tap.sh
 . tests/system/machine.sh

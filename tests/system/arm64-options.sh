@@ -5,6 +5,8 @@
 #
 # One boot with counters and a device tree in a file, saved and restored; and
 # what is refused, in one line each.
+#
+# outer machine: OUTER_CPUS=2
 
 . tests/lib/tap.sh
 . tests/system/machine.sh

@@ -139,10 +139,12 @@ state()
 }
 
 # migrate OPTION...: to where it is waited for; what it says is in the file hop.
+# Where processors are emulated, little is sent in the time that a guest may stand
+# still for: it is given more, or it would go round and round.
 migrate()
 {
 	on "$here" ./lkvm migrate -n "$name" --to "$(address "$there"):$port" \
-		"$@" >hop 2>hop.err
+		--downtime 1000 "$@" >hop 2>hop.err
 }
 
 # is NAME GOT WANTED

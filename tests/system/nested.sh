@@ -17,6 +17,9 @@
 #
 # Exit code 125: the outer machine itself did not get to the end.
 #
+# From the environment: OUTER_CPUS, its processors (1); for arm64 OUTER_CPU, what
+# they are like, and OUTER_GIC, their interrupt controller (3).
+#
 # The folder STAGE is used up: the outer machine's root is made in it.
 
 set -eu
@@ -135,14 +138,18 @@ mkfifo "$temp/errors"
 # No XSAVE: the emulated SVM does not intercept XSETBV, so KVM would not know
 # the guest's XCR0, set its own, and the guest would lose vector registers.
 # The crypto self-tests are long under emulation, and have hung.
+# The clock is the HPET from the start, as it is with several processors: the rate
+# of the TSC is measured anew when KVM has long taken it over, and guests have been
+# seen whose timers did not come any more.
 emulated_amd64()
 {
 	$limit qemu-system-x86_64 -accel tcg,thread=multi \
-		-cpu EPYC,+svm,+npt,-xsave -smp 2 -m "$memory" \
+		-cpu EPYC,+svm,+npt,-xsave -smp "${OUTER_CPUS:-1}" -m "$memory" \
 		-display none -vga none -nodefaults -no-reboot \
 		-pidfile "$temp/pid" \
 		-kernel "$kernel/vmlinuz" -append "console=ttyS0 panic=-1 quiet \
-			mitigations=off no_timer_check cryptomgr.notests \
+			mitigations=off no_timer_check tsc=unstable \
+			cryptomgr.notests \
 			softlockup_panic=1 watchdog_thresh=30 \
 			root=/dev/nvme0n1 rw" \
 		-drive "if=none,id=disk,file=$temp/disk,format=raw,cache=unsafe" \
@@ -160,7 +167,7 @@ emulated_arm64()
 	$limit qemu-system-aarch64 -accel tcg,thread=multi \
 		-M "virt,virtualization=on,gic-version=${OUTER_GIC:-3}" \
 		-cpu "${OUTER_CPU:-max,pauth-impdef=on,sve=off,sme=off,lpa2=off}" \
-		-smp 2 -m "$memory" -display none -nodefaults -no-reboot \
+		-smp "${OUTER_CPUS:-1}" -m "$memory" -display none -nodefaults -no-reboot \
 		-pidfile "$temp/pid" \
 		-kernel "$kernel/vmlinuz" -append "console=ttyAMA0 panic=-1 quiet \
 			mitigations=off cryptomgr.notests \

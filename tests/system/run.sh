@@ -35,88 +35,30 @@ shift $((OPTIND - 1))
 [ $# -gt 0 ] || set -- tests/system/test-*.sh
 [ -x "$lkvm" ] || die "no $lkvm: run make"
 
-kernel=$(sh tests/system/kernel.sh)
-image=$(sh tests/system/rootfs.sh)
 temp=$(mktemp -d "${TMPDIR:-/tmp}/lkvm-sys.XXXXXX")
 trap 'rm -rf "$temp"' EXIT
 trap 'exit 130' INT TERM HUP
 
-make_stage()
+# units TEST...: what has an emulated machine of its own, a line each: a test, and
+# what is to be in the environment. A test that asks for numbers of processors is
+# one unit for each of them; and a test may say itself what it wants, once or more
+# often, in comments that begin with "outer machine:".
+units()
 {
-	mkdir -p "$temp/stage/tests"
-	cp -r tests/lib tests/system "$temp/stage/tests/"
-	stage_program "$temp/stage" "$lkvm" lkvm
-	# For tests with hosts.
-	stage_tool "$temp/stage" ip
-	stage_tool "$temp/stage" tc
-	# For test-virtio.sh; this machine's are of no use on another one.
-	[ "$DEB_ARCH" != "$(dpkg --print-architecture)" ] ||
-		for program in bridge socat passt; do
-			stage_program "$temp/stage" "$(PATH=$PATH:/sbin \
-				command -v $program)" $program
-		done
-	stage_copy "$temp/stage" "$kernel/vmlinuz" vmlinuz
-	stage_copy "$temp/stage" "$image" root.img
+	for test; do
+		if grep -q '^# outer machine: ' "$test"; then
+			sed -n "s|^# outer machine: |$test |p" "$test"
+		elif grep -q GUEST_CPUS "$test"; then
+			for cpus in $GUEST_CPUS; do
+				echo "$test GUEST_CPUS=$cpus"
+			done
+		else
+			echo "$test"
+		fi
+	done
 }
 
 jobs=${SYSTEM_JOBS:-1}
-run="sh tests/lib/run-tap.sh -t ${SYSTEM_LIMIT:-1500} -j $jobs -s"
-
-# emulated TEST...: tests in an outer machine of their own. The emulated processor
-# takes a page fault now and then where there is none (Documentation/testing.rst):
-# then a guest or the outer machine is lost, which is not lkvm's doing, and they
-# are run again.
-emulated()
-{
-	for try in 1 2 3 4; do
-		rm -rf "$temp/stage" "$temp/got"
-		make_stage
-		code=0
-		lost=
-		sh tests/system/nested.sh -l "$temp/log" -o "$temp/got" \
-			"$temp/stage" "mkdir /out/keep; \
-				SYSTEM_OUT=${out:+/out/keep} \
-				GUEST_CPUS='$GUEST_CPUS' \
-				LKVM_LONG=${LKVM_LONG:-} \
-				$run /out/summary $*" >"$temp/output" 2>&1 || code=$?
-		if [ "$code" = 125 ]; then
-			lost="the outer machine did not get to its end"
-		elif grep -q '^not ok' "$temp/output" &&
-		     grep -q 'triple fault:' "$temp/output"; then
-			lost="a guest was lost by a triple fault"
-		fi
-		if [ -z "$lost" ] || [ $try = 4 ]; then
-			break
-		fi
-		sed 's/^/# before: /' "$temp/output"
-		echo "# $*: $lost: run again"
-	done
-	cat "$temp/output"
-	if [ "$code" = 0 ]; then
-		cat "$temp/got/summary" >>"$temp/summary"
-	else
-		echo "not ok - the outer machine ended with exit code $code"
-		tail -n 20 "$temp/log" | sed 's/^/# outer: /'
-		echo "0 1 0 $*: outer machine" >>"$temp/summary"
-	fi
-	[ -z "$out" ] || [ ! -d "$temp/got/keep" ] ||
-		cp -r "$temp/got/keep/." "$out/"
-}
-
-# each_emulated TEST...: each by a run of this script that has only that one, and
-# is shown when it has ended.
-each_emulated()
-{
-	# shellcheck disable=SC2016
-	printf '%s\n' "$@" | SYSTEM_JOBS=1 xargs -P "$jobs" -I TEST sh -c '
-		log=$1/log.$$
-		sh tests/system/run.sh -l "$2" -s "$1/summary" ${3:+-o "$3"} \
-			"$4" >"$log" 2>&1
-		flock "$1/lock" cat "$log"' sh "$temp" "$lkvm" "$out" TEST
-	[ "$(wc -l <"$temp/summary")" = $# ] ||
-		echo "0 1 0 some of $# system tests were lost" >>"$temp/summary"
-}
-
 if [ -n "${LKVM_GUEST_KERNEL:-}" ]; then
 	level="direct: with the kernel $LKVM_GUEST_KERNEL"
 else
@@ -126,23 +68,22 @@ export GUEST_CPUS="${GUEST_CPUS:-1 4}"
 case $level in
 direct*)
 	echo "# system tests: $level"
-	make_stage
+	stage_system "$temp/stage" "$lkvm"
 	[ -z "${LKVM_GUEST_KERNEL:-}" ] ||
 		cp "$LKVM_GUEST_KERNEL" "$temp/stage/vmlinuz"
-	(cd "$temp/stage" && SYSTEM_OUT=$out $run "$temp/summary" "$@")
+	(cd "$temp/stage" && SYSTEM_OUT=$out sh tests/lib/run-tap.sh \
+		-t "${SYSTEM_LIMIT:-1500}" -j "$jobs" -s "$temp/summary" "$@")
 	;;
 *)
 	echo "# system tests: $level"
-	# The emulated arm64 machine has not been lost yet: one will do for all.
-	case $jobs:$DEB_ARCH in
-	1:*)
-		for test; do
-			emulated "$test"
-		done
-		;;
-	*:arm64) emulated "$@" ;;
-	*) each_emulated "$@" ;;
-	esac
+	units "$@" >"$temp/units"
+	# Before two of them do it at the same time.
+	sh tests/system/kernel.sh >/dev/null
+	sh tests/system/rootfs.sh >/dev/null
+	xargs -P "$jobs" -L 1 sh tests/system/unit.sh -l "$lkvm" \
+		-s "$temp/summary" ${out:+-o "$out"} <"$temp/units" || :
+	[ "$(wc -l <"$temp/summary")" = "$(wc -l <"$temp/units")" ] ||
+		echo "0 1 0 some system tests were lost" >>"$temp/summary"
 	;;
 esac
 [ -s "$temp/summary" ] || echo "0 1 0 system tests without a result" \

@@ -68,3 +68,22 @@ stage_copy()
 {
 	cp --sparse=always "$2" "$1/$3"
 }
+
+# stage_system STAGE LKVM: what the system tests work with.
+stage_system()
+{
+	mkdir -p "$1/tests"
+	cp -r tests/lib tests/system "$1/tests/"
+	stage_program "$1" "$2" lkvm
+	# For tests with hosts.
+	stage_tool "$1" ip
+	stage_tool "$1" tc
+	# For test-virtio.sh; this machine's are of no use on another one.
+	[ "$DEB_ARCH" != "$(dpkg --print-architecture)" ] ||
+		for program in bridge socat passt; do
+			stage_program "$1" "$(PATH=$PATH:/sbin \
+				command -v $program)" $program
+		done
+	stage_copy "$1" "$(sh tests/system/kernel.sh)/vmlinuz" vmlinuz
+	stage_copy "$1" "$(sh tests/system/rootfs.sh)" root.img
+}

@@ -25,25 +25,28 @@
 #   system    a stock Debian kernel
 #   arm64     the same program for arm64, in an emulated machine
 #
-# All that is built goes below $O (default build/check).
+# All that is built goes below $O (default build/check). What has not ended within
+# CHECK_SECONDS (default 4800) from the beginning has failed: the sum comes anyway.
 
 set -u
 cd "$(dirname "$0")/.." || exit
 . tests/lib/common.sh
 
 O=${O:-build/check}
+CHECK_SECONDS=${CHECK_SECONDS:-4800}
 FUZZ_SECONDS=${FUZZ_SECONDS:-20}
 export FUZZ_SECONDS WERROR=1
-# Two sanitized programs at once take hardly longer than one.
-export TEST_JOBS="${TEST_JOBS:-$(nproc)}"
+# Tests wait for times to be over more than they work.
+export TEST_JOBS="${TEST_JOBS:-$(($(nproc) + 2))}"
 # What a user has set for his own builds is not for this one.
 unset CC CFLAGS LDFLAGS LIBS SAN ARCH CROSS_COMPILE W C V MAKEFLAGS
 
 jobs=$(nproc)
 summary=$(mktemp)
 log=$(mktemp)
+current=
 trap 'rm -f "$summary" "$log"' EXIT
-trap 'exit 130' INT TERM HUP
+trap '[ -z "$current" ] || end_all "$current"; exit 130' INT TERM HUP
 
 # passed NAME, failed NAME: one test of this script's own.
 passed()
@@ -159,9 +162,11 @@ step_static()
 step_system()
 {
 	before=$(wc -l <"$summary")
-	# Each emulated machine is busy with little more than one processor.
-	SYSTEM_JOBS=$((jobs > 1 ? 2 : 1)) sh tests/system/run.sh \
-		-l "$O/gcc/lkvm" -s "$summary" </dev/null
+	# An emulated machine keeps one processor busy. The longest, which move or
+	# have virtio, come first.
+	SYSTEM_JOBS=$jobs sh tests/system/run.sh -l "$O/gcc/lkvm" \
+		-s "$summary" tests/system/test-[mv]*.sh \
+		tests/system/test-[!mv]*.sh </dev/null
 	[ "$(wc -l <"$summary")" -gt "$before" ] || failed "system: no result"
 }
 
@@ -198,8 +203,8 @@ listed()
 	return 1
 }
 
-# arm64_levels: the levels unit and device, each program where it can run.
-arm64_levels()
+# arm64_places: where each program of the levels unit and device can run.
+arm64_places()
 {
 	in_user=
 	in_machine=
@@ -221,13 +226,30 @@ arm64_levels()
 			in_user="$in_user $arm64/foreign/tests/$name"
 		fi
 	done
-	# shellcheck disable=SC2086
-	sh tests/lib/run-tap.sh -j "$jobs" -p arm64: -s "$summary" $in_user \
-		</dev/null
-	# As many at once as that machine has processors.
+}
+
+# Some of these wait more than they work.
+arm64_in_machine()
+{
 	# shellcheck disable=SC2086
 	DEB_ARCH=arm64 sh tests/system/programs.sh -j 2 -s "$summary" \
 		$in_machine </dev/null
+}
+
+arm64_kvm()
+{
+	# shellcheck disable=SC2086
+	DEB_ARCH=arm64 sh tests/system/programs.sh -s "$summary" $programs \
+		</dev/null
+}
+
+# side_by_side A B: what A prints comes when both have ended.
+side_by_side()
+{
+	"$1" >"$log" 2>&1 &
+	"$2"
+	wait
+	cat "$log"
 }
 
 # Built for arm64, and run in an emulated machine: the levels unit and device, of
@@ -253,33 +275,85 @@ step_arm64()
 	foreign "$arm64/lkvm" "$arm64/foreign/lkvm"
 	LKVM="$arm64/foreign/lkvm" LKVM_ARCH=arm64 sh tests/lib/run-tap.sh \
 		-p arm64: -s "$summary" tests/cli/man_test.sh </dev/null
-	arm64_levels
+	arm64_places
 	# shellcheck disable=SC2086
-	DEB_ARCH=arm64 sh tests/system/programs.sh -s "$summary" $programs \
+	sh tests/lib/run-tap.sh -j "$jobs" -p arm64: -s "$summary" $in_user \
 		</dev/null
+	# Before two do it at the same time.
+	DEB_ARCH=arm64 sh tests/system/rootfs.sh >/dev/null
+	side_by_side arm64_in_machine arm64_kvm
 	before=$(wc -l <"$summary")
-	# The longest first: the others go beside it, on the second processor.
-	DEB_ARCH=arm64 SYSTEM_JOBS=$((jobs > 1 ? 2 : 1)) sh tests/system/run.sh \
+	# The longest first.
+	DEB_ARCH=arm64 SYSTEM_JOBS=$jobs sh tests/system/run.sh \
 		-l "$arm64/lkvm" -s "$summary" tests/system/test-migrate.sh \
-		tests/system/test-guest.sh tests/system/test-restore.sh \
-		tests/system/test-end.sh tests/system/arm64-options.sh </dev/null
-	# On a host without a GICv3, whose addresses have 40 bits.
-	DEB_ARCH=arm64 OUTER_GIC=2 OUTER_CPU=cortex-a53 sh tests/system/run.sh \
-		-l "$arm64/lkvm" -s "$summary" tests/system/arm64-irqchip.sh \
-		</dev/null
+		tests/system/test-restore.sh tests/system/test-end.sh \
+		tests/system/arm64-irqchip.sh tests/system/arm64-options.sh \
+		tests/system/test-guest.sh </dev/null
 	[ "$(wc -l <"$summary")" -gt "$before" ] || failed "arm64: no result"
+}
+
+# end_all PID: ends that process and all that it has started.
+end_all()
+{
+	# shellcheck disable=SC2046
+	kill $(sed 's/(.*)/()/' /proc/[0-9]*/stat 2>/dev/null |
+		awk -v top="$1" '
+			{ parent[$1] = $4 }
+			END {
+				for (pid in parent) {
+					for (p = pid; p in parent; p = parent[p]) {
+						if (p == top) {
+							print pid
+							break
+						}
+					}
+				}
+			}') 2>/dev/null
+}
+
+time_is_over()
+{
+	[ "$(date +%s)" -ge $((begin + CHECK_SECONDS)) ]
+}
+
+# guard PID: ends it when the time is over.
+guard()
+{
+	until time_is_over; do
+		sleep 5
+	done >/dev/null 2>&1
+	end_all "$1"
+}
+
+# do_step NAME: in a shell of its own.
+do_step()
+{
+	if time_is_over; then
+		failed "$1: no time was left"
+		return
+	fi
+	"step_$1" &
+	current=$!
+	guard $current &
+	watch=$!
+	wait $current
+	current=
+	kill $watch 2>/dev/null
+	wait $watch 2>/dev/null
+	! time_is_over ||
+		failed "$1: not done $CHECK_SECONDS s after the beginning"
 }
 
 [ $# -gt 0 ] ||
 	set -- lint build sparse quick address thread kvm cli fuzz clang static system arm64
 
+begin=$(date +%s)
 sh tests/lib/packages.sh test lint system </dev/null ||
 	failed "packages could not be installed"
-begin=$(date +%s)
 for step; do
 	start=$(date +%s)
 	echo "# ---- $step"
-	"step_$step" || :
+	do_step "$step"
 	echo "# $step: $(($(date +%s) - start)) s"
 done
 

@@ -138,9 +138,11 @@ mkfifo "$temp/errors"
 # No XSAVE: the emulated SVM does not intercept XSETBV, so KVM would not know
 # the guest's XCR0, set its own, and the guest would lose vector registers.
 # The crypto self-tests are long under emulation, and have hung.
-# The clock is the HPET from the start, as it is with several processors: the rate
-# of the TSC is measured anew when KVM has long taken it over, and guests have been
-# seen whose timers did not come any more.
+# The clock is the HPET from the start, as it is with several processors. The rate
+# of a TSC is measured twice, seconds apart, and KVM keeps the first figure for its
+# guests: where that was the higher one, their TSCs are made to catch up at each
+# entry, and timers do not come any more (tsc_early_khz= with half a percent too
+# much shows it).
 emulated_amd64()
 {
 	$limit qemu-system-x86_64 -accel tcg,thread=multi \

@@ -226,7 +226,8 @@ static bool is_over(FIXTURE_DATA(fault) *self, struct outcome *o)
 	if (!o->stays_ns && strstr(s->console + o->mark[0], "stays here: "))
 		o->stays_ns = now_ns();
 	listen_to(t);
-	if (strstr(t->console + o->mark[1], "was handed over and"))
+	if (!o->target_ended &&
+	    strstr(t->console + o->mark[1], "was handed over and"))
 		o->target = true;
 	if (o->client && waitpid(o->client, NULL, WNOHANG) == o->client)
 		o->client = 0;

@@ -188,13 +188,16 @@ static void out_ready(struct io_poll *poll);
 static int make_sockets(struct net_passt *p)
 {
 	struct net_lane *lane = &p->backend.lanes[0];
-	int fds[2], size = SOCKET_BUFFER, i;
+	int fds[2], size = SOCKET_BUFFER;
 
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds))
 		return -errno;
-	/* As much as the host allows. */
-	for (i = 0; i < 2; i++)
-		setsockopt(fds[i], SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
+	/*
+	 * passt drops what does not fit in its socket: it gets as much as the
+	 * host allows. Ours is left as it is, since passt also drops what comes
+	 * faster than it gets rid of it, where a full socket has us wait.
+	 */
+	setsockopt(fds[1], SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
 	p->fd = fds[0];
 	p->theirs = fds[1];
 	io_poll_init(&lane->in, lane->loop, p->fd, in_ready);

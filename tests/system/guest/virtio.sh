@@ -248,10 +248,15 @@ console()
 	check "it is not to send back what is typed" stty -F /dev/hvc0 -echo
 	echo_port=$(port echo)
 	check "a port with a name" [ -c "$echo_port" ]
-	while :; do
-		cat <>"$echo_port" >&0
-		sleep 1
-	done &
+	# Held open, too: what has come is thrown away when its last user closes it,
+	# as each cat does that finds nobody at the other end.
+	(
+		exec 6<>"$echo_port"
+		while :; do
+			cat <&6 >&6
+			sleep 1
+		done
+	) &
 }
 
 # ---- what goes on all the time ----------------------------------------------
